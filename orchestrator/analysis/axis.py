@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, compare_pairs
-from orchestrator.analysis.process_scores import group_by_cell, score_records, select_measured_jobs
+from orchestrator.analysis.derivation.process import Job, Process
+from orchestrator.analysis.process_scores import group_by_cell, score_processes, select_measured_jobs
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule
 from orchestrator.records.axes import CELL_AXES, AxisValue, collect_series, get_axis_value
 from orchestrator.records.labels import format_title, shorten_paths
 from schemas.job import Cell
-from schemas.record import JobRecord
 
 Unit = Literal["call", "example"]
 
@@ -106,7 +106,7 @@ class AxisTable:
 
 def compare_along_axis(
     groups: Iterable[Group],
-    records: Iterable[JobRecord],
+    jobs: Iterable[Job],
     axis: str,
     baseline: str | None = None,
     margin: float = MARGIN,
@@ -114,13 +114,13 @@ def compare_along_axis(
 ) -> tuple[AxisTable, ...]:
     """Compare the cells of these groups along an axis: a table for each computation, with its modes in their order.
 
-    `records` are last attempts. `baseline` is the value to compare with; any other text, and None, mean the first.
+    `jobs` are last attempts. `baseline` is the value to compare with; any other text, and None, mean the first.
     `looks` decides the level of the tests.
     """
     results = {result.cell.id: result for group in groups for result in group.results}
     cells = [result.cell for result in results.values()]
     shown = shorten_paths(cell.environment for cell in cells) if axis == "environment" else {}
-    of_cell, together = group_by_cell(records), defaultdict[str, list[AxisRow]](list)
+    of_cell, together = group_by_cell(jobs), defaultdict[str, list[AxisRow]](list)
     for series in collect_series(cells, axis):
         rows = make_rows([results[cell.id] for cell in series], axis, baseline, of_cell, shown)
         together[format_title(series[0], without=axis)].extend(rows)
@@ -132,7 +132,7 @@ def make_rows(
     results: Sequence[Result],
     axis: str,
     baseline: str | None,
-    records: Mapping[str, Sequence[JobRecord]],
+    processes: Mapping[str, Sequence[Process]],
     shown: Mapping[str, str],
 ) -> Iterator[AxisRow]:
     """Yield the rows of one mode, not yet compared. `shown` are the short forms of environments."""
@@ -145,7 +145,7 @@ def make_rows(
             value=find_value(result.cell, axis, shown),
             base=None if base is None else find_value(base.cell, axis, shown),
             result=result,
-            accuracy=find_accuracy(records.get(result.cell.id, ())),
+            accuracy=find_accuracy(processes.get(result.cell.id, ())),
         )
 
 
@@ -168,13 +168,13 @@ def compare_rows(
     axis: str,
     unit: Unit,
     rows: Sequence[AxisRow],
-    records: Mapping[str, Sequence[JobRecord]],
+    processes: Mapping[str, Sequence[Process]],
     margin: float,
     looks: LookRule,
 ) -> AxisTable:
     """Return the rows of one computation with their comparisons, which are one family of tests."""
     scores = {
-        row.name: score_units(records[row.result.cell.id], row.result.cell, unit)
+        row.name: score_units(processes[row.result.cell.id], row.result.cell, unit)
         for row in rows
         if row.result.outcome == "measured"
     }
@@ -189,9 +189,9 @@ def compare_rows(
     return AxisTable(title=title, axis=axis, unit=unit, rows=tuple(compared), alpha=alpha)
 
 
-def score_units(records: Iterable[JobRecord], cell: Cell, unit: Unit) -> Scores:
+def score_units(processes: Iterable[Process], cell: Cell, unit: Unit) -> Scores:
     """Return the scores of a cell for one unit of its work: log seconds per call, or per example of its batch."""
-    found, less = score_records(records), math.log(cell.batch) if unit == "example" else 0.0
+    found, less = score_processes(processes), math.log(cell.batch) if unit == "example" else 0.0
     return dataclasses.replace(
         found,
         floor={block: score - less for block, score in found.floor.items()},
@@ -201,14 +201,11 @@ def score_units(records: Iterable[JobRecord], cell: Cell, unit: Unit) -> Scores:
     )
 
 
-def find_accuracy(records: Iterable[JobRecord]) -> Accuracy | None:
+def find_accuracy(processes: Iterable[Process]) -> Accuracy | None:
     """Return the largest verified error of a cell over its measured jobs; None without a check."""
-    found = [Accuracy(error, tolerance) for error, tolerance in iterate_errors(records)]
+    found = [
+        Accuracy(each.figures.largest_error, each.figures.its_tolerance)
+        for each in select_measured_jobs(processes)
+        if each.figures and each.figures.largest_error is not None and each.figures.its_tolerance is not None
+    ]
     return max(found, key=lambda each: each.error, default=None)
-
-
-def iterate_errors(records: Iterable[JobRecord]) -> Iterator[tuple[float, float]]:
-    """Yield the error and the tolerance of every tensor that was checked."""
-    for record in select_measured_jobs(records):
-        checks = record.report.verification.checks if record.report else ()
-        yield from ((check.error, check.tolerance) for check in checks if check.error is not None)

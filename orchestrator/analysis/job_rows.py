@@ -1,19 +1,12 @@
 """The rows of single jobs and of their samples: raw figures, one process at a time."""
 
-import statistics
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from orchestrator.analysis.costs.cost_curve import first_result_ns
-from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.process_scores import compute_floor_ns, compute_typical_ns
-from orchestrator.analysis.quality.disturbance import (
-    compute_lost_shares,
-    count_cores,
-    find_disturbed_samples,
-    find_flags,
-)
-from schemas.event import PhaseCost, Report
+from orchestrator.analysis.derivation.disturbance import compute_lost_shares, count_cores, find_disturbed_samples
+from orchestrator.analysis.derivation.process import Figures, Job, derive_process, read_phases
+from orchestrator.analysis.quality.flags import find_flags
+from schemas.event import PhaseCost
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -28,45 +21,41 @@ def cell_to_columns(cell: Cell) -> Row:
     return {"cell": cell.id, "label": cell.label, **plain, **sizes}
 
 
-def build_job_rows(record: JobRecord, canary_ns: float, *, sound: bool) -> Iterator[Row]:
-    """Yield the row of one job. `counts`: its process is one of those on which its cell's figures rest."""
-    spec, outside, report = record.spec, record.outside, select_sound_report(record, sound=sound)
-    yield {
-        **cell_to_columns(spec.cell),
-        "block": spec.block,
-        "position": spec.position,
-        "attempt": spec.attempt,
-        "outcome": record.outcome,
-        "reason": record.reason or None,
+def build_job_row(job: Job, canary_ns: float, *, sound: bool) -> Row:
+    """Return the row of one job. `counts`: its process is one of those on which its cell's figures rest."""
+    process = derive_process(job)
+    figures = process.figures if sound and process.outcome == "measured" else None
+    return {
+        **cell_to_columns(process.cell),
+        "block": process.block,
+        "position": process.position,
+        "attempt": process.attempt,
+        "outcome": process.outcome,
+        "reason": process.reason or None,
         # A job in block 0 fills the cache, and so measures a cold one.
-        "counts": report is not None and spec.block > 0 and not report.noise.throttled,
-        "flags": ",".join(sorted(find_flags(record, canary_ns))) or None,
-        "job_started": outside.started if outside else None,
-        "job_ns": outside.spawn_to_end_ns if outside else None,
-        **(report_to_columns(record, report) if report else {}),
+        "counts": figures is not None and process.block > 0 and not figures.throttled,
+        "flags": ",".join(sorted(find_flags(process, canary_ns))) or None,
+        "job_started": process.started,
+        "job_ns": process.took_ns,
+        **(figures_to_columns(figures) if figures else {}),
     }
 
 
-def select_sound_report(record: JobRecord, *, sound: bool) -> Report | None:
-    """Return the report of a job whose figures count: its own outcome and that of its cell are good."""
-    return record.report if sound and record.outcome == "measured" else None
-
-
-def report_to_columns(record: JobRecord, report: Report) -> Row:
+def figures_to_columns(figures: Figures) -> Row:
     """Return the figures of one process. `floor_ns`, `median_ns` and `typical_ns` are nanoseconds per call."""
     return {
-        "samples": len(report.samples_ns),
-        "calls": report.calls,
-        "floor_ns": compute_floor_ns(report),
-        "typical_ns": compute_typical_ns(record),
-        "median_ns": statistics.median(report.samples_ns) / report.calls,
-        "first_result_ns": first_result_ns(report),
-        "loop_overhead_ns": report.overhead.null_ns,
-        "canary_ns": min(report.noise.canary_ns, default=None),
-        "compilations": report.compilations,
-        "versions": " ".join(f"{name}={version}" for name, version in report.versions.items()),
-        **{f"{metric}_bytes": count for metric, count in compute_memory_metrics(report).items()},
-        **{name: value for cost in report.phases for name, value in phase_to_columns(cost)},
+        "samples": len(figures.log_samples),
+        "calls": figures.calls,
+        "floor_ns": figures.floor_ns,
+        "typical_ns": figures.typical_ns,
+        "median_ns": figures.median_ns,
+        "first_result_ns": figures.first_result_ns,
+        "loop_overhead_ns": figures.null_ns,
+        "canary_ns": figures.canary_ns,
+        "compilations": figures.compilations,
+        "versions": " ".join(f"{name}={version}" for name, version in figures.versions.items()),
+        **{f"{metric}_bytes": count for metric, count in figures.memory.items()},
+        **{name: value for cost in read_phases(figures) for name, value in phase_to_columns(cost)},
     }
 
 
@@ -84,10 +73,10 @@ def build_sample_rows(record: JobRecord, canary_ns: float, *, sound: bool) -> It
 
     Counters and canary are those of the sample's `burst`, numbered from 0.
     """
-    report = select_sound_report(record, sound=sound)
+    report = record.report if sound and record.outcome == "measured" else None
     if report is None:
         return
-    (job,) = build_job_rows(record, canary_ns, sound=sound)
+    job = build_job_row(record, canary_ns, sound=sound)
     kept = {name: job[name] for name in (*cell_to_columns(record.spec.cell), "block", "attempt", "counts")}
     cores, noise = count_cores(record), report.noise
     lost, disturbed = compute_lost_shares(report, cores), find_disturbed_samples(report, cores)

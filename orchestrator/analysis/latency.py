@@ -6,20 +6,18 @@ Each percentile is therefore a median over processes, with its interval over the
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.analysis.statistics.intervals import Interval, estimate_percentile, median_interval
-from schemas.event import Report
-
-PERCENTILES = (50, 90, 99)
+from orchestrator.analysis.derivation.percentiles import PERCENTILES
+from orchestrator.analysis.statistics.intervals import Interval, median_interval
 
 
-def compute_latency_percentiles(reports: Sequence[Report]) -> Mapping[str, Interval]:
-    """Compute the percentiles of single calls in nanoseconds, by name: `p50`, `p90`, `p99`.
+def summarise_percentiles(processes: Sequence[Sequence[float | None]]) -> Mapping[str, Interval]:
+    """Return the percentiles of a cell in nanoseconds, by name: `p50`, `p90`, `p99`, from those of each process.
 
     A percentile is left out unless every process made enough calls for it. Without single calls there is none.
     """
     found = dict[str, Interval]()
-    for q in PERCENTILES:
-        each = [estimate_percentile(report.latency_ns, q) for report in reports]
+    for place, q in enumerate(PERCENTILES):
+        each = [of_process[place] if of_process else None for of_process in processes]
         known = [value for value in each if value is not None]
         if known and len(known) == len(each):
             found[f"p{q}"] = median_interval(known)

@@ -8,10 +8,10 @@ from typing import Final
 
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.costs.cost_curve import CostCurve
+from orchestrator.analysis.derivation.process import Job, derive_processes
 from orchestrator.analysis.forecast import NOT_FORESEEN, Family, forecast_verdict
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.looks import LOOKS, LookRule, blocks_needed
-from schemas.record import JobRecord
 
 # A difference of this many standard deviations of its blocks keeps its sign in the next ones.
 CLEAR_DEVIATIONS: Final = 4.0
@@ -91,10 +91,10 @@ def is_clear(ratios: Sequence[float]) -> bool:
     )
 
 
-def measure_block_s(records: Iterable[JobRecord]) -> float:
+def measure_block_s(jobs: Iterable[Job]) -> float:
     """Return the median duration of a run's blocks in seconds; 0 without any job."""
     took = dict[int, float]()
-    for record in records:
-        if record.spec.block and record.outside is not None:
-            took[record.spec.block] = took.get(record.spec.block, 0.0) + record.outside.spawn_to_end_ns / 1e9
+    for process in derive_processes(jobs):
+        if process.block and process.took_ns is not None:
+            took[process.block] = took.get(process.block, 0.0) + process.took_ns / 1e9
     return statistics.median(took.values()) if took else 0.0

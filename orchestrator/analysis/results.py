@@ -1,6 +1,8 @@
 """Results from records: one for each cell, in the groups within which times may be compared."""
 
 import dataclasses
+import math
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,45 +19,36 @@ from orchestrator.analysis.compare import (
     compute_standings,
     index_both_ways,
 )
-from orchestrator.analysis.costs.cost_curve import CostCurve, first_result_ns
-from orchestrator.analysis.costs.memory import find_median_growth, score_memory_metric, summarise_memory_metrics
+from orchestrator.analysis.costs.cost_curve import CostCurve
+from orchestrator.analysis.costs.memory import score_memory_metric, summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import NewShapes, summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts, summarise_artefact
-from orchestrator.analysis.latency import compute_latency_percentiles
+from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.derivation.process import Figures, Job, Process, derive_processes, read_sketches
+from orchestrator.analysis.derivation.steady_state import Kind
+from orchestrator.analysis.latency import summarise_percentiles
 from orchestrator.analysis.pairs import choose_pairs
 from orchestrator.analysis.process_scores import (
-    classify_laps,
-    collect_reports,
+    collect_figures,
     collect_settling_times_ns,
-    compute_floor_ns,
-    compute_log_floor,
-    compute_typical_ns,
     group_by_cell,
     make_cost_curves,
-    map_counted_reports,
-    score_records,
+    map_counted_memory,
+    score_processes,
     select_fresh,
     select_measured_jobs,
 )
-from orchestrator.analysis.quality.disturbance import (
-    Flag,
-    Grade,
-    find_canary_floor_ns,
-    find_flags,
-    grade_cell,
-    is_bounded_by_cpu_time,
-    is_drifting,
-)
+from orchestrator.analysis.quality.flags import find_canary_floor_ns, find_flags
+from orchestrator.analysis.quality.grades import Grade, grade_cell, is_drifting
 from orchestrator.analysis.quality.starts import describe_starts
-from orchestrator.analysis.quality.steady_state import SteadyState
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule, blocks_needed
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.outcomes import MAX_FAILURES, RERUN_OUTCOMES
-from schemas.event import Report, TensorCheck
+from schemas.event import TensorCheck
 from schemas.job import Cell
 from schemas.models import Likeness, ModelSource
-from schemas.record import JobRecord, Outcome
+from schemas.record import Outcome
 from schemas.sweep import ComparedPairs, MemoryMetric, RankBy
 
 Steadiness = Literal["flat", "warm-up", "slow-down", "none", "mixed", "unknown"]
@@ -132,6 +125,27 @@ class MemoryRanking:
     standings: tuple[Standing, ...]
 
 
+class LazyCurves(Mapping[str, Mapping[int, CostCurve]]):
+    """The cost curves of cells by label and block, each made when it is first asked for."""
+
+    def __init__(self, processes: Mapping[str, Sequence[Process]]) -> None:
+        self._processes, self._made = processes, dict[str, Mapping[int, CostCurve]]()
+
+    def __getitem__(self, label: str) -> Mapping[int, CostCurve]:
+        """Return the curves of one cell."""
+        if label not in self._made:
+            self._made[label] = make_cost_curves(self._processes[label])
+        return self._made[label]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the labels."""
+        return iter(self._processes)
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self._processes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Cells with the same computation, and their comparisons.
@@ -206,7 +220,7 @@ class Group:
 
 
 def group_results(
-    records: Sequence[JobRecord],
+    jobs: Sequence[Job],
     cells: Sequence[Cell],
     baseline: str | None = None,
     margin: float = MARGIN,
@@ -216,124 +230,101 @@ def group_results(
 ) -> tuple[Group, ...]:
     """Compute the results of all cells, in the order of the plan, grouped by their computation.
 
-    `records` are last attempts: an earlier attempt at a job does not count. `looks` decides the level of the tests.
+    `jobs` are last attempts: an earlier attempt at a job does not count. `looks` decides the level of the tests.
     """
-    of_cell: dict[str, list[JobRecord]] = {cell.id: [] for cell in cells} | group_by_cell(records)
-    together, canary_ns, called = defaultdict(list), find_canary_floor_ns(records), label_cells(cells)
+    processes = derive_processes(jobs)
+    of_cell: dict[str, list[Process]] = {cell.id: [] for cell in cells} | group_by_cell(processes)
+    together, canary_ns, called = defaultdict(list), find_canary_floor_ns(processes), label_cells(cells)
     for cell in cells:
-        together[format_title(cell)].append(result_from_records(cell, of_cell[cell.id], canary_ns, called[cell.id]))
-    scores = {cell.id: score_records(of_cell[cell.id]) for cell in cells}
-    spent = {cell.id: make_cost_curves(of_cell[cell.id]) for cell in cells}
+        together[format_title(cell)].append(summarise_cell(cell, of_cell[cell.id], canary_ns, called[cell.id]))
     found = (
-        compare_group(name, results, scores, spent, baseline, margin, compared, looks)
-        for name, results in together.items()
+        compare_group(name, results, of_cell, baseline, margin, compared, looks) for name, results in together.items()
     )
     if rank_by == "time":
         return tuple(found)
     return tuple(dataclasses.replace(each, by_memory=rank_by_memory(each, of_cell, rank_by, margin)) for each in found)
 
 
-def result_from_records(cell: Cell, records: Sequence[JobRecord], canary_ns: float, label: str = "") -> Result:
-    """Return one cell's result from its records; there may be none yet."""
-    deciding = select_deciding_record(records)
+def summarise_cell(cell: Cell, jobs: Sequence[Job], canary_ns: float, label: str = "") -> Result:
+    """Return one cell's result from its jobs; there may be none yet."""
+    processes = derive_processes(jobs)
+    deciding = select_deciding_job(processes)
     outcome, reason, advice = (deciding.outcome, deciding.reason, deciding.advice) if deciding else (None, "", "")
-    starts = describe_starts(records)
-    records = select_measured_jobs(records) if outcome == "measured" else records
-    reported = [record for record in records if record.report is not None]
-    reports = collect_reports(reported)
-    started = select_fresh(reports)
-    grade, flags = assess_disturbance(reported, canary_ns)
+    starts = describe_starts(processes)
+    processes = select_measured_jobs(processes) if outcome == "measured" else processes
+    figures = collect_figures(processes)
+    started = select_fresh(figures)
+    grade, flags = assess_disturbance(processes, canary_ns)
     return Result(
         cell=cell,
         label=label or cell.label,
-        jobs=len(records),
+        jobs=len(processes),
         outcome=outcome,
         reason=reason,
         advice=advice,
-        floor_ns=median_interval(list(map(compute_floor_ns, reports))),
-        typical_ns=median_interval(list(map(compute_typical_ns, reported))),
-        first_ns=median_interval(list(map(first_result_ns, started))),
-        second_ns=median_interval([report.warmup[1][1] for report in started]),
+        floor_ns=median_interval([each.floor_ns for each in figures]),
+        typical_ns=median_interval([each.typical_ns for each in figures]),
+        first_ns=median_interval([each.first_result_ns for each in started]),
+        second_ns=median_interval([each.second_ns for each in started]),
         steady_ns=median_interval(collect_settling_times_ns(started)),
-        steadiness=classify_steadiness([classify_laps(report.warmup) for report in reports]),
-        latency_ns=compute_latency_percentiles(reports),
-        overhead_ns=median_interval([report.overhead.null_ns for report in reports]).estimate,
-        memory=summarise_memory_metrics(reports),
+        steadiness=classify_steadiness([each.steady for each in figures]),
+        latency_ns=summarise_percentiles([each.percentiles for each in figures]),
+        overhead_ns=find_median([each.null_ns for each in figures]),
+        memory=summarise_memory_metrics([each.memory for each in figures if each.memory]),
         grade=grade,
         flags=flags,
-        warnings=tuple(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
-        notes=tuple(dict.fromkeys([*chain.from_iterable(map(list_notes, reports)), *starts])),
-        new_shapes=summarise_new_shapes(reports),
-        portable=summarise_artefact(records),
-        bounded_by_cpu_time=any(is_bounded_by_cpu_time(record) for record in reported),
-        referee=find_referee(reports),
-        only_agrees=any(report.verification.agreement for report in reports),
-        growth_bytes=find_median_growth(reports),
-        inputs_sha256=find_data_hash(reports),
-        model=find_model(records),
-        likeness=find_likeness(reports),
-        sketched=find_sketches(reports),
+        warnings=tuple(dict.fromkeys(chain.from_iterable(each.warnings for each in figures))),
+        notes=tuple(dict.fromkeys([*chain.from_iterable(map(list_notes, figures)), *starts])),
+        new_shapes=summarise_new_shapes(each.new_shapes for each in figures),
+        portable=summarise_artefact(processes),
+        bounded_by_cpu_time=any(each.bounded_by_cpu_time for each in figures),
+        referee=next((each.referee for each in figures), ""),
+        only_agrees=any(each.agreement for each in figures),
+        growth_bytes=find_median([each.growth_bytes for each in figures] or [0.0]),
+        inputs_sha256=next((each.inputs_sha256 for each in figures), ""),
+        model=next((each.model for each in processes), None),
+        likeness=next((each.likeness for each in figures), Likeness()),
+        sketched=next(filter(None, map(read_sketches, figures)), ()),
     )
 
 
-def list_notes(report: Report) -> list[str]:
+def list_notes(figures: Figures) -> list[str]:
     """Return what a reader of a job's results must know, in sentences."""
-    agreement = report.verification.agreement
-    checked = f"Only agreement in float32 is checked: {agreement}." if agreement else ""
-    return [*([checked] if checked else []), *report.notes]
+    checked = f"Only agreement in float32 is checked: {figures.agreement}." if figures.agreement else ""
+    return [*([checked] if checked else []), *figures.notes]
 
 
-def find_referee(reports: Sequence[Report]) -> str:
-    """Return the framework that verified these reports; empty if an independent reference did."""
-    return next((report.verification.referee for report in reports), "")
+def find_median(values: Sequence[float]) -> float:
+    """Return the median; NaN without values."""
+    return statistics.median(values) if values else math.nan
 
 
-def find_model(records: Sequence[JobRecord]) -> ModelSource | None:
-    """Return the user's model that these jobs of a cell run; None: they run a workload, or there are none."""
-    return next((record.spec.model for record in records), None)
-
-
-def find_likeness(reports: Sequence[Report]) -> Likeness:
-    """Return the comparison of a cell's model with the first one and with the right answers."""
-    return next((report.verification.likeness for report in reports), Likeness())
-
-
-def find_sketches(reports: Sequence[Report]) -> tuple[TensorCheck, ...]:
-    """Return the sketched checks of the first report that has any."""
-    found = (tuple(each for each in report.verification.checks if each.scale) for report in reports)
-    return next(filter(None, found), ())
-
-
-def find_data_hash(reports: Sequence[Report]) -> str:
-    """Return the hash of the weights and inputs of these reports; empty without any."""
-    return next((report.inputs_sha256 for report in reports), "")
-
-
-def assess_disturbance(reported: Sequence[JobRecord], canary_ns: float) -> tuple[Grade, frozenset[Flag]]:
-    """Return the grade of a cell and all its flags, from its records with a report."""
-    flagged = [find_flags(record, canary_ns) for record in reported]
-    drift = is_drifting(list(map(compute_log_floor, collect_reports(reported))))
+def assess_disturbance(processes: Sequence[Process], canary_ns: float) -> tuple[Grade, frozenset[Flag]]:
+    """Return the grade of a cell and all its flags, from its processes with a report."""
+    reported = [process for process in processes if process.figures is not None]
+    flagged = [find_flags(process, canary_ns) for process in reported]
+    drift = is_drifting([figures.floor_ns for figures in collect_figures(reported)])
     return grade_cell(flagged, drift=drift), frozenset().union(*flagged, {Flag.DRIFT} if drift else ())
 
 
-def select_deciding_record(records: Sequence[JobRecord]) -> JobRecord | None:
-    """Return the record whose outcome is the outcome of the cell; None without records."""
+def select_deciding_job(jobs: Sequence[Job]) -> Process | None:
+    """Return the job whose outcome is the outcome of the cell; None without jobs."""
+    processes = derive_processes(jobs)
     # A cell with this many failures is given up, and so not measured, even if earlier jobs were.
-    failed = [record for record in records if record.outcome not in {*DECISIVE_OUTCOMES, *RERUN_OUTCOMES, "skipped"}]
+    failed = [each for each in processes if each.outcome not in {*DECISIVE_OUTCOMES, *RERUN_OUTCOMES, "skipped"}]
     if len(failed) >= MAX_FAILURES:
         return failed[-1]
     for outcome in DECISIVE_OUTCOMES:
-        for record in records:
-            if record.outcome == outcome:
-                return record
-    return records[-1] if records else None
+        for process in processes:
+            if process.outcome == outcome:
+                return process
+    return processes[-1] if processes else None
 
 
 def compare_group(
     name: str,
     results: Sequence[Result],
-    scores: dict[str, Scores],
-    spent: Mapping[str, Mapping[int, CostCurve]],
+    processes: Mapping[str, Sequence[Process]],
     baseline: str | None,
     margin: float,
     compared: ComparedPairs,
@@ -341,6 +332,7 @@ def compare_group(
 ) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
     measured = [each for each in results if each.outcome == "measured"]
+    scores = {each.cell.id: score_processes(processes[each.cell.id]) for each in measured}
     ranked = [each for each in measured if not each.cell.replica]
     of_label = {each.label: scores[each.cell.id] for each in ranked}
     chosen = choose_baseline(results, baseline)
@@ -358,7 +350,7 @@ def compare_group(
         all_pairs=all_pairs,
         standings=compute_standings([each.label for each in ranked], family, all_pairs),
         clone=compare_clone(measured, scores, margin),
-        curves={each.label: spent[each.cell.id] for each in ranked},
+        curves=LazyCurves({each.label: processes[each.cell.id] for each in ranked}),
         by_memory=None,
         alpha=alpha,
         unmeasured_baseline=find_unmeasured_baseline(results, baseline, chosen),
@@ -372,11 +364,11 @@ def count_blocks_for_ranks(all_pairs: Sequence[Comparison], alpha: float) -> int
 
 
 def rank_by_memory(
-    group: Group, records: Mapping[str, Sequence[JobRecord]], metric: MemoryMetric, margin: float
+    group: Group, processes: Mapping[str, Sequence[Process]], metric: MemoryMetric, margin: float
 ) -> MemoryRanking:
     """Rank a group's measured cells by a memory metric, with the same statistics as times."""
     found = {
-        result.label: score_memory_metric(map_counted_reports(records[result.cell.id]), metric)
+        result.label: score_memory_metric(map_counted_memory(processes[result.cell.id]), metric)
         for result in group.ranked
     }
     comparisons = compare_all_pairs({label: Scores(of, of) for label, of in found.items() if of}, margin=margin)
@@ -411,13 +403,13 @@ def compare_clone(measured: Sequence[Result], scores: dict[str, Scores], margin:
     return None
 
 
-def classify_steadiness(traces: Sequence[SteadyState]) -> Steadiness:
+def classify_steadiness(classes: Sequence[Kind]) -> Steadiness:
     """Return the class of nine processes in ten; `mixed` without such a class, `unknown` without processes."""
-    kinds = Counter(found.kind for found in traces)
+    kinds = Counter(classes)
     if not kinds:
         return "unknown"
     kind, count = kinds.most_common(1)[0]
     settled = kinds["flat"] + kinds["warm-up"]
-    if settled >= AGREEING_SHARE * len(traces):
-        return "flat" if kinds["flat"] >= AGREEING_SHARE * len(traces) else "warm-up"
-    return kind if count >= AGREEING_SHARE * len(traces) else "mixed"
+    if settled >= AGREEING_SHARE * len(classes):
+        return "flat" if kinds["flat"] >= AGREEING_SHARE * len(classes) else "warm-up"
+    return kind if count >= AGREEING_SHARE * len(classes) else "mixed"

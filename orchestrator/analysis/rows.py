@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
+from orchestrator.analysis.derivation.percentiles import PERCENTILES
 from orchestrator.analysis.job_rows import Row, cell_to_columns
-from orchestrator.analysis.latency import PERCENTILES
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.intervals import Interval
 from schemas.job import Cell

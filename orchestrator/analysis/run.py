@@ -1,7 +1,7 @@
 """A run with its results: the manifest, the last attempt of each job, and the groups of compared cells."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -11,16 +11,18 @@ if TYPE_CHECKING:
 
 from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.job_rows import Row, build_job_rows, build_sample_rows
+from orchestrator.analysis.derivation.process import Process, derive_processes, select_last_attempts
+from orchestrator.analysis.derivation.run_reader import RunReader
+from orchestrator.analysis.derivation.stored_records import StoredRecords
+from orchestrator.analysis.job_rows import Row, build_job_row, build_sample_rows
 from orchestrator.analysis.process_scores import group_by_cell, select_measured_jobs
-from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
+from orchestrator.analysis.quality.flags import find_canary_floor_ns
 from orchestrator.analysis.results import Group, Result, group_results
 from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
 from orchestrator.analysis.statistics.looks import LookRule
 from orchestrator.errors import UsageError
-from orchestrator.records.attempts import last_attempts, sort_records
 from orchestrator.records.axes import check_axis
-from orchestrator.records.store import Store, job_name
+from orchestrator.records.store import Store
 from schemas.machine_type import MachineType, identify_type
 from schemas.record import Host, JobRecord, Manifest
 
@@ -30,13 +32,14 @@ from schemas.record import Host, JobRecord, Manifest
 class Run:
     """One run with its results, each of which is computed once, when it is first needed.
 
-    `records` are all attempts at its jobs, in the order in which they ran. `skipped` names the records that cannot be
-    read, each with the reason. `compare_by` is an axis to compare it along, instead of that of its sweep.
+    `records` are all attempts at its jobs, in the order in which they ran; those of a run on disk are read when they
+    are looked at. `skipped` names the records that cannot be read, each with the reason. `compare_by` is an axis to
+    compare it along, instead of that of its sweep.
     """
 
     name: str
     manifest: Manifest
-    records: tuple[JobRecord, ...]
+    records: Sequence[JobRecord]
     skipped: tuple[str, ...] = ()
     compare_by: str = ""
 
@@ -47,13 +50,19 @@ class Run:
         Raises:
             UsageError: its manifest is damaged, or not of this version.
         """
-        skipped = list[str]()
-        manifest, records = store.read_manifest(), store.read_records(skipped)
+        manifest, reader = store.read_manifest(), RunReader(store)
+        reader.refresh()
+        return cls.from_reader(reader, manifest)
+
+    @classmethod
+    def from_reader(cls, reader: RunReader, manifest: Manifest) -> Self:
+        """Return a run as far as a reader has read it."""
+        kept, foreign = select_same_type(reader.processes, manifest.host)
         return cls(
-            name=store.name,
+            name=reader.place.name,
             manifest=manifest,
-            records=tuple(select_same_type(records, manifest.host, skipped)),
-            skipped=tuple(skipped),
+            records=StoredRecords(reader.place, kept),
+            skipped=(*reader.skipped, *foreign),
         )
 
     @property
@@ -72,17 +81,23 @@ class Run:
         return "MIXED: " if self.mixed else ""
 
     @cached_property
-    def last_attempts(self) -> tuple[JobRecord, ...]:
-        """The last attempt of each job, by block and position."""
-        return tuple(last_attempts(sort_records(self.records)))
+    def processes(self) -> tuple[Process, ...]:
+        """What the analysis needs of each record, in their order."""
+        return self.records.processes if isinstance(self.records, StoredRecords) else (*derive_processes(self.records),)
 
     @cached_property
-    def jobs(self) -> Mapping[str, Sequence[JobRecord]]:
+    def last_attempts(self) -> tuple[Process, ...]:
+        """The last attempt of each job, by block and position."""
+        in_order = sorted(self.processes, key=lambda each: (each.block, each.position, each.attempt))
+        return tuple(select_last_attempts(in_order))
+
+    @cached_property
+    def jobs(self) -> Mapping[str, Sequence[Process]]:
         """The last attempts that count for a cell, by its id. A cell without any has no entry."""
         return group_by_cell(self.last_attempts)
 
     @cached_property
-    def measured_jobs(self) -> Mapping[str, Sequence[JobRecord]]:
+    def measured_jobs(self) -> Mapping[str, Sequence[Process]]:
         """Those of them with a measurement."""
         return {cell: found for cell, jobs in self.jobs.items() if (found := select_measured_jobs(jobs))}
 
@@ -94,7 +109,7 @@ class Run:
     @cached_property
     def blocks(self) -> int:
         """The number of blocks that have been begun."""
-        return max((record.spec.block for record in self.records if record.outside is not None), default=0)
+        return max((process.block for process in self.processes if process.started is not None), default=0)
 
     @property
     def looks(self) -> LookRule:
@@ -156,12 +171,38 @@ class Run:
         }
         return align_columns(head, build_cell_rows(self.groups) if per == "cell" else self._build_job_rows(per))
 
+    def find_records(self, processes: Iterable[Process]) -> list[JobRecord]:
+        """Return the records of these processes."""
+        places = self._places
+        return [self.records[places[process.name]] for process in processes]
+
+    def find_record(self, text: str) -> JobRecord:
+        """Return the record of the job with this name, or of the only one whose name contains it.
+
+        Raises:
+            UsageError: no job matches, or several do.
+        """
+        names = list(self._places)
+        fitting = [text] if text in self._places else [name for name in names if text in name]
+        if len(fitting) != 1:
+            what = "no job matches" if not fitting else "several jobs match"
+            raise UsageError(f"{what} {text!r}; for example: {', '.join((fitting or names)[:5])}")
+        return self.records[self._places[fitting[0]]]
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {process.name: place for place, process in enumerate(self.processes)}
+
     def _build_job_rows(self, per: Per) -> Iterable[Row]:
-        build = build_job_rows if per == "job" else build_sample_rows
+        if per == "job":
+            return (
+                build_job_row(process, self.canary_ns, sound=process.cell_id in self.measured_ids)
+                for process in self.processes
+            )
         return (
             row
             for record in self.records
-            for row in build(record, self.canary_ns, sound=record.spec.cell.id in self.measured_ids)
+            for row in build_sample_rows(record, self.canary_ns, sound=record.spec.cell.id in self.measured_ids)
         )
 
     def frame(self, per: Per = "cell") -> "pd.DataFrame":
@@ -177,11 +218,12 @@ class Run:
         return pd.DataFrame(self.rows(per))
 
 
-def select_same_type(records: Iterable[JobRecord], host: Host, skipped: list[str]) -> Iterator[JobRecord]:
-    """Yield the records of machines of this one's type, and name the others in `skipped`: no figure is of two types."""
-    machine = identify_type(host)
-    for record in records:
-        if record.host == host or (found := identify_type(record.host)) == machine:
-            yield record
+def select_same_type(processes: Iterable[Process], host: Host) -> tuple[tuple[Process, ...], list[str]]:
+    """Return the processes of machines of this one's type, and name the others: no figure is of two types."""
+    machine, kept, foreign = identify_type(host), list[Process](), list[str]()
+    for process in processes:
+        if process.machine == machine:
+            kept.append(process)
         else:
-            skipped.append(f"{job_name(record.spec)} was measured on another type of machine: {found.label}")
+            foreign.append(f"{process.name} was measured on another type of machine: {process.machine.label}")
+    return tuple(kept), foreign

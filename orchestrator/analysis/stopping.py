@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison, Verdict
+from orchestrator.analysis.derivation.process import Job, select_last_attempts
 from orchestrator.analysis.results import Group, group_results
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, PLANNED, LookRule, blocks_needed, list_looks
-from orchestrator.records.attempts import last_attempts
 from orchestrator.records.labels import format_title
 from schemas.job import Cell
-from schemas.record import JobRecord
 from schemas.sweep import Stop, SweepSpec
 
 
@@ -60,7 +59,7 @@ def has_precise_times(group: Group, target: float) -> bool:
 
 
 def has_reached_goal(
-    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], block: int, looks: LookRule = PLANNED
+    spec: SweepSpec, cells: Sequence[Cell], jobs: Sequence[Job], block: int, looks: LookRule = PLANNED
 ) -> bool:
     """Return True if every group has reached the goal of its sweep, or if this look is the last.
 
@@ -72,8 +71,8 @@ def has_reached_goal(
     ranked = count_ranked_pairs(cells)
     if block not in list_looks(ranked):
         return False
-    groups = group_sweep_results(spec, cells, records, looks)
-    tables = find_axis_tables(spec, groups, records, looks)
+    groups = group_sweep_results(spec, cells, jobs, looks)
+    tables = find_axis_tables(spec, groups, jobs, looks)
     return all(
         have_pairs_reached_goal(each.comparisons, spec.stop, block, alpha=each.alpha, ranked=ranked) for each in tables
     ) and all(has_group_reached_goal(each, spec.stop, block, ranked) for each in leave_out_compared(groups, tables))
@@ -86,19 +85,20 @@ def count_ranked_pairs(cells: Sequence[Cell]) -> int:
 
 
 def group_sweep_results(
-    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
+    spec: SweepSpec, cells: Sequence[Cell], jobs: Sequence[Job], looks: LookRule = PLANNED
 ) -> tuple[Group, ...]:
     """Return the results of a sweep so far, with the pairs that it compares."""
-    return group_results(last_attempts(records), cells, spec.baseline, spec.margin, compared=spec.pairs, looks=looks)
+    last = select_last_attempts(jobs)
+    return group_results(last, cells, spec.baseline, spec.margin, compared=spec.pairs, looks=looks)
 
 
 def find_axis_tables(
-    spec: SweepSpec, groups: Sequence[Group], records: Sequence[JobRecord], looks: LookRule = PLANNED
+    spec: SweepSpec, groups: Sequence[Group], jobs: Sequence[Job], looks: LookRule = PLANNED
 ) -> tuple[AxisTable, ...]:
     """Return the tables along the axis that a sweep compares by; none without one."""
     if not spec.compare_by:
         return ()
-    return compare_along_axis(groups, last_attempts(records), spec.compare_by, spec.baseline, spec.margin, looks)
+    return compare_along_axis(groups, select_last_attempts(jobs), spec.compare_by, spec.baseline, spec.margin, looks)
 
 
 def leave_out_compared(groups: Sequence[Group], tables: Sequence[AxisTable]) -> list[Group]:
@@ -127,29 +127,25 @@ def have_pairs_reached_goal(
     return should_stop(block, comparisons, stop.precision, baseline=baseline, alpha=alpha, ranked=ranked)
 
 
-def describe_goal(
-    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
-) -> str:
+def describe_goal(spec: SweepSpec, cells: Sequence[Cell], jobs: Sequence[Job], looks: LookRule = PLANNED) -> str:
     """Describe the goal that a sweep has reached: its verdicts, or a precision."""
-    found = group_sweep_results(spec, cells, records, looks)
-    tables = find_axis_tables(spec, found, records, looks)
+    found = group_sweep_results(spec, cells, jobs, looks)
+    tables = find_axis_tables(spec, found, jobs, looks)
     groups = [each for each in leave_out_compared(found, tables) if each.standings]
     alone = sum(not each.comparisons for each in groups)
     if spec.stop.until == "precision" or alone == len(groups) + len(tables):
-        return describe_precision(spec, cells, records, looks)
+        return describe_precision(spec, cells, jobs, looks)
     more = f", and every time without a ratio is known to ±{100 * spec.stop.precision:g} %" if alone else ""
     return f"every pair has its verdict{more}"
 
 
-def describe_precision(
-    spec: SweepSpec, cells: Sequence[Cell], records: Sequence[JobRecord], looks: LookRule = PLANNED
-) -> str:
+def describe_precision(spec: SweepSpec, cells: Sequence[Cell], jobs: Sequence[Job], looks: LookRule = PLANNED) -> str:
     """Describe the precision that a sweep has reached, which may be less than was asked for.
 
     A cell that is compared with no other has no ratio. There the precision is that of its time.
     """
-    target, found = spec.stop.precision, group_sweep_results(spec, cells, records, looks)
-    tables = find_axis_tables(spec, found, records, looks)
+    target, found = spec.stop.precision, group_sweep_results(spec, cells, jobs, looks)
+    tables = find_axis_tables(spec, found, jobs, looks)
     groups = [each for each in leave_out_compared(found, tables) if each.standings]
     pairs = [*(each.against.values() for each in groups), *(table.comparisons for table in tables)]
     widths = [pair.log_half_width for compared in pairs for pair in compared]

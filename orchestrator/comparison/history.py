@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from orchestrator.analysis.process_scores import collect_reports, compute_floor_ns
-from orchestrator.analysis.results import select_deciding_record
+from orchestrator.analysis.process_scores import collect_figures
+from orchestrator.analysis.results import select_deciding_job
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.change_points import LEAST_SIDE, count_values_needed
 from orchestrator.analysis.statistics.intervals import median_interval
@@ -223,15 +223,15 @@ def read_points(run: Run, facts: RunFacts) -> Iterator[tuple[str, Point]]:
 
 def make_point(run: Run, facts: RunFacts, cell: Cell, label: str) -> Point | None:
     """Return one cell in one run; None if it was not measured there."""
-    deciding = select_deciding_record(run.jobs.get(cell.id, ()))
-    reports = collect_reports(run.measured_jobs.get(cell.id, ()))
-    if deciding is None or deciding.outcome != "measured" or not reports:
+    deciding = select_deciding_job(run.jobs.get(cell.id, ()))
+    figures = collect_figures(run.measured_jobs.get(cell.id, ()))
+    if deciding is None or deciding.outcome != "measured" or not figures:
         return None
-    floor_ns = median_interval([compute_floor_ns(report) for report in reports])
+    floor_ns = median_interval([each.floor_ns for each in figures])
     if floor_ns.estimate <= 0:
         return None
     return Point(
-        run=facts, cell=cell, label=label, title=format_title(cell), floor_ns=floor_ns, versions=reports[0].versions
+        run=facts, cell=cell, label=label, title=format_title(cell), floor_ns=floor_ns, versions=figures[0].versions
     )
 
 

@@ -7,12 +7,19 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from orchestrator.analysis import results
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS, score_memory_metric
-from orchestrator.analysis.process_scores import map_counted_reports, score_records
-from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.derivation.process import Figures, Process
+from orchestrator.analysis.process_scores import (
+    collect_figures,
+    map_counted_memory,
+    score_processes,
+    select_counted_jobs,
+)
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.changes import CellSide
 from orchestrator.environments.lookup import to_absolute_interpreter
@@ -21,9 +28,8 @@ from orchestrator.records import store
 from orchestrator.records.labels import shorten_paths
 from orchestrator.records.timestamps import parse_timestamp
 from orchestrator.registry.frameworks import load_frameworks
-from schemas.event import Report
 from schemas.job import Cell
-from schemas.record import JobRecord, Manifest
+from schemas.record import Manifest
 
 # Signs of a kind of build in a version (+cu126, +cpu), and in the descriptions of PyTorch and TensorFlow.
 BUILD_SIGNS: Final = {
@@ -35,29 +41,29 @@ BUILD_SIGNS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSide:
-    """One side: the cells of a run in one environment, and their records, both by a cell's content."""
+    """One side: the cells of a run in one environment, and their processes, both by a cell's content."""
 
     name: str
     folder: Path
     manifest: Manifest
     cells: Mapping[str, Cell]
-    records: Mapping[str, Sequence[JobRecord]]
+    processes: Mapping[str, Sequence[Process]]
     fastest_canary_ns: float
     skipped: Sequence[str] = ()
 
     @property
     def canary_ns(self) -> float:
         """Median over all processes of each one's fastest canary; NaN if no process ran the canary."""
-        reports = [record.report for each in self.records.values() for record in each if record.report is not None]
-        fastest = [min(report.noise.canary_ns) for report in reports if report.noise.canary_ns]
+        figures = collect_figures(chain.from_iterable(self.processes.values()))
+        fastest = [each.canary_ns for each in figures if each.canary_ns is not None]
         return statistics.median(fastest) if fastest else math.nan
 
     def block_starts(self) -> dict[int, float]:
         """Return when the first job of each block was started, in seconds since the epoch."""
         starts: dict[int, float] = {}
-        for record in (record for each in self.records.values() for record in each if record.spec.block):
-            if record.outside and (began := parse_timestamp(record.outside.started)):
-                at, block = began.timestamp(), record.spec.block
+        for process in chain.from_iterable(self.processes.values()):
+            if process.block and process.started and (began := parse_timestamp(process.started)):
+                at, block = began.timestamp(), process.block
                 starts[block] = min(at, starts.get(block, at))
         return starts
 
@@ -79,7 +85,7 @@ def read_side(root: Path, text: str, across: Sequence[str] = ()) -> RunSide:
         folder=found.folder.resolve(),
         manifest=run.manifest,
         cells=cells,
-        records={name: run.jobs.get(cell.id, ()) for name, cell in cells.items()},
+        processes={name: run.jobs.get(cell.id, ()) for name, cell in cells.items()},
         fastest_canary_ns=run.canary_ns,
         skipped=run.skipped,
     )
@@ -126,33 +132,31 @@ def to_content_key(cell: Cell, across: Sequence[str] = ()) -> str:
 
 def summarise_cell(side: RunSide, key: str) -> CellSide:
     """Summarise one cell on one side; `key` is the cell's content."""
-    records = side.records[key]
-    reports = map_counted_reports(records)
-    logs = {metric: score_memory_metric(reports, metric) for metric in METRIC_MEANINGS}
+    processes, framework = side.processes[key], side.cells[key].framework
+    memory, counted = map_counted_memory(processes), [figures for _, figures in select_counted_jobs(processes)]
+    logs = {metric: score_memory_metric(memory, metric) for metric in METRIC_MEANINGS}
     return CellSide(
-        result=result_from_records(side.cells[key], records, side.fastest_canary_ns),
-        scores=score_records(records),
+        result=results.summarise_cell(side.cells[key], processes, side.fastest_canary_ns),
+        scores=score_processes(processes),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
-        computed=frozenset(report.inputs_sha256 for report in reports.values()),
-        seeds=frozenset(record.spec.seed for record in records),
-        is_uneven=any(report.is_uneven for report in reports.values()),
+        computed=frozenset(figures.inputs_sha256 for figures in counted),
+        seeds=frozenset(process.seed for process in processes),
+        is_uneven=any(figures.is_uneven for figures in counted),
         versions=frozenset(
             (package, version)
-            for report in reports.values()
-            for package, version in report.versions.items()
-            if package.startswith(list_package_prefixes(side.cells[key].framework))
+            for figures in counted
+            for package, version in figures.versions.items()
+            if package.startswith(list_package_prefixes(framework))
         ),
-        builds=frozenset(
-            kind for report in reports.values() if (kind := classify_build(side.cells[key].framework, report))
-        ),
+        builds=frozenset(kind for figures in counted if (kind := classify_build(framework, figures))),
     )
 
 
-def classify_build(framework: str, report: Report) -> str:
+def classify_build(framework: str, figures: Figures) -> str:
     """Return the kind of build of a framework: CPU, CUDA or ROCm; empty if neither version nor description tells."""
-    own = [version for name, version in report.versions.items() if name.startswith(list_package_prefixes(framework))]
+    own = [version for name, version in figures.versions.items() if name.startswith(list_package_prefixes(framework))]
     # The version decides if it tells: a description may name a library that the build does not use.
-    for text in (" ".join(own), report.build_info):
+    for text in (" ".join(own), figures.build_info):
         for kind, sign in BUILD_SIGNS.items():
             if sign.search(text):
                 return kind

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from orchestrator.analysis.costs.cost_curve import first_result_ns
-from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.quality.disturbance import find_flags
+from orchestrator.analysis.derivation.disturbance import find_own_flags
+from orchestrator.analysis.derivation.memory import compute_memory_metrics
+from orchestrator.analysis.derivation.start_phases import first_result_ns
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
 from orchestrator.format import format_duration, format_size
 from orchestrator.records.labels import format_title
@@ -29,7 +29,7 @@ def summarise_record(record: JobRecord) -> JobSummary:
         return JobSummary(text=describe_outcome(record), cell=cell, machine_type=machine)
     found = summarise_report(record.report)
     # The flag CANARY needs the fastest canary of the whole run, which is not known yet.
-    flags = tuple(sorted(find_flags(record, float("inf"))))
+    flags = tuple(sorted(find_own_flags(record, record.report)))
     samples = len(record.report.samples_ns)
     summary = JobSummary.model_validate(
         {"text": "", "cell": cell, "samples": samples, "flags": flags, "machine_type": machine} | found

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orchestrator.analysis.process_scores import classify_laps
+from orchestrator.analysis.derivation.samples import classify_laps
 from schemas.event import SINGLE_CALLS, Report
 from schemas.job import Timing
 

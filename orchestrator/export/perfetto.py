@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
-from orchestrator.analysis.job_rows import build_job_rows
+from orchestrator.analysis.job_rows import build_job_row
 from orchestrator.analysis.run import Run
 from orchestrator.records.store import job_name
 from orchestrator.records.timestamps import parse_timestamp
@@ -89,6 +89,6 @@ def make_slice(name: str, start_ns: int, end_ns: int, track: int) -> TraceEvent:
 
 def make_arguments(record: JobRecord, sound: frozenset[str]) -> dict[str, Any]:
     """Return the details that Perfetto shows for a selected job."""
-    (row,) = build_job_rows(record, float("inf"), sound=record.spec.cell.id in sound)
+    row = build_job_row(record, float("inf"), sound=record.spec.cell.id in sound)
     chosen = ("block", "position", "attempt", "outcome", "reason", "counts", "floor_ns", "calls", "samples")
     return {"job": job_name(record.spec)} | {name: row[name] for name in chosen if row.get(name) is not None}

@@ -22,7 +22,10 @@ Metadata: TypeAlias = dict[str, str | int | float]
 
 def export_document(run: Run) -> bytes:
     """Return a suite of benchmarks."""
-    suite = [make_benchmark(name, run.jobs[found.cell.id]) for name, found in list_measured_results(run)]
+    suite = [
+        make_benchmark(name, run.find_records(process for process, _ in select_counted_jobs(run.jobs[found.cell.id])))
+        for name, found in list_measured_results(run)
+    ]
     # pyperf refuses a benchmark without runs.
     document = {"version": "1.0", "benchmarks": [each for each in suite if each["runs"]]}
     return json.dumps(document, allow_nan=False).encode() + b"\n"
@@ -33,7 +36,7 @@ def make_benchmark(name: str, records: Sequence[JobRecord]) -> dict[str, Any]:
     metadata = {"name": to_one_line(name), "unit": "second"}
     return {
         "metadata": metadata,
-        "runs": [make_process_run(record, report) for record, report in select_counted_jobs(records)],
+        "runs": [make_process_run(record, record.report) for record in records if record.report is not None],
     }
 
 

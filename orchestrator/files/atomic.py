@@ -45,11 +45,16 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes to a file, completely or not at all. Several processes may do so at once: the last one prevails."""
+    write_file(path, lambda file: file.write(content))
+
+
+def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file, completely or not at all, by a function that writes its content to the file that it is given."""
     remove_abandoned_parts(path)
     with open_part(path) as file:
         part = Path(file.name)
         try:
-            file.write(content)
+            write(file)
             file.flush()
             os.fsync(file.fileno())  # or a power loss could leave an empty file
             part.replace(path)

@@ -15,7 +15,7 @@ from orchestrator.analysis.forecast import (
     forecast_verdict,
     list_log_ratios,
 )
-from orchestrator.analysis.process_scores import score_records
+from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.looks import list_looks
 from orchestrator.analysis.stopping import count_ranked_pairs, group_sweep_results
@@ -224,7 +224,7 @@ def estimate_remaining_looks(groups: Sequence[Group], board: Board) -> Forecast 
     looks = []
     for group in groups:
         labels = [standing.cell for standing in group.standings]
-        scores = {label: score_records(of_cell[group.result(label).cell.id]) for label in labels}
+        scores = {label: score_processes(of_cell[group.result(label).cell.id]) for label in labels}
         if group.baseline in scores and len(scores) > 1:
             looks.append(forecast_group(group, scores, board.plan.spec, count_ranked_pairs(board.plan.cells)))
     known = [look for look in looks if look is not None]

@@ -21,8 +21,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.quality.disturbance import count_cores, find_disturbed_samples
+from orchestrator.analysis.derivation.disturbance import count_cores, find_disturbed_samples
+from orchestrator.analysis.derivation.memory import compute_memory_metrics
 from orchestrator.analysis.results import Group as Results
 from orchestrator.execution.keyboard import PAUSE, SKIP, STOP, Keyboard
 from orchestrator.execution.sweep_events import JobEventReceived, JobStarted, SweepContinued, SweepEvent, SweepPaused

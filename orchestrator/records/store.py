@@ -5,7 +5,8 @@ A run is a folder `<time>-<name>` with `manifest.json`, `sweep.toml` and `report
 separate files. `artefacts/` has
 `<cell>.onnx`, or another suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation
 computes them. Each stands beside the record and the log of the job that wrote it. `profiles/` has the traces of
-profiled cells with their records and logs. `.lock` names the process that writes. Every file is written beside its
+profiled cells with their records and logs. `.processes.arrow` is a table of what was derived of the records of a large
+run, and may be removed. `.lock` names the process that writes. Every file is written beside its
 place, flushed to disk and moved there, so a reader sees all of it or nothing.
 
 A run may come from an untrusted source. So no name in it leads out of its folder, no link is followed, and only regular
@@ -15,7 +16,7 @@ files of limited size are read.
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,10 @@ SWEEP_FILE = "sweep.toml"
 PAGE = "report.html"
 JOBS = "jobs"
 COMPRESSED = ".json.gz"
+INDEX = ".processes.arrow"
+
+# Of a file: its size, the times of its last change and of the last change of its entry, and its number.
+Stamp = tuple[int, int, int, int]
 
 # The folder of a job's files, by the kind of its purpose.
 FOLDERS = {"measure": "jobs", "export": "artefacts", "reference": "artefacts", "profile": "profiles"}
@@ -166,6 +171,24 @@ class Store:
         if self.jobs_folder.is_symlink():
             raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
         return sorted((*self.jobs_folder.glob("*.json"), *self.jobs_folder.glob(f"*{COMPRESSED}")))
+
+    @property
+    def index_path(self) -> Path:
+        """The path of the table of what was derived of the records, which can always be made again from them."""
+        return self.folder / INDEX
+
+    def list_record_stamps(self) -> dict[str, Stamp]:
+        """Return the files of all records by name, each with what changes whenever its content does."""
+        found = dict[str, Stamp]()
+        if self.jobs_folder.is_symlink():
+            raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.jobs_folder) as entries:
+            for entry in entries:
+                if entry.name.endswith((".json", COMPRESSED)) and not entry.name.startswith("."):
+                    with contextlib.suppress(OSError):  # removed since the folder was listed
+                        said = entry.stat(follow_symlinks=False)
+                        found[entry.name] = (said.st_size, said.st_mtime_ns, said.st_ctime_ns, said.st_ino)
+        return dict(sorted(found.items()))
 
     def find_writer(self) -> int | None:
         """Return the process that writes to this run, as its lock names it; None if it has ended, or there is none."""
@@ -337,21 +360,6 @@ def natural_sort_key(name: str) -> list[str | int]:
 def list_own_stores(root: Path) -> list[Store]:
     """List the runs in a folder without those that a link leads to, the oldest first."""
     return [place for place in list_stores(root) if not place.folder.is_symlink()]
-
-
-def find_record(records: Sequence[JobRecord], text: str) -> JobRecord:
-    """Find the record whose job has this name, or the only one whose name contains it.
-
-    Raises:
-        UsageError: no job matches, or several do.
-    """
-    fitting = [record for record in records if text in job_name(record.spec)]
-    exact = [record for record in fitting if text == job_name(record.spec)]
-    if len(exact or fitting) != 1:
-        what = "no job matches" if not fitting else "several jobs match"
-        names = [job_name(record.spec) for record in (fitting or records)][:5]
-        raise UsageError(f"{what} {text!r}; for example: {', '.join(names)}")
-    return (exact or fitting)[0]
 
 
 def read_record(path: Path) -> JobRecord:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.analysis.breakeven import find_sibling
 from orchestrator.analysis.compare import Comparison, Verdict
-from orchestrator.analysis.quality.disturbance import FLAG_MEANINGS
+from orchestrator.analysis.derivation.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.format import format_duration, format_ratio, format_ratio_range, format_size, join_names, to_printable
 from orchestrator.registry.frameworks import load_frameworks

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.analysis.compare import Comparison, compare_all_pairs
-from orchestrator.analysis.process_scores import score_records
-from orchestrator.analysis.quality.disturbance import find_canary_floor_ns
-from orchestrator.analysis.results import Result, result_from_records
+from orchestrator.analysis.process_scores import score_processes
+from orchestrator.analysis.quality.flags import find_canary_floor_ns
+from orchestrator.analysis.results import Result, summarise_cell
 from schemas.event import Report
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord
@@ -113,12 +113,12 @@ def describe_ending(cell: Cell, records: Sequence[JobRecord]) -> str:
 def evaluate_cells(cells: Sequence[Cell], records: Sequence[JobRecord]) -> list[Result]:
     """Evaluate each of these cells as a sweep with these records does."""
     canary_ns = find_canary_floor_ns(records)
-    return [result_from_records(cell, select_records(cell, records), canary_ns) for cell in cells]
+    return [summarise_cell(cell, select_records(cell, records), canary_ns) for cell in cells]
 
 
 def compare_cells(cells: Sequence[Cell], records: Sequence[JobRecord]) -> tuple[Comparison, ...]:
     """Compare every two of these cells, by their ids, as a sweep does."""
-    return compare_all_pairs({cell.id: score_records(select_records(cell, records)) for cell in cells})
+    return compare_all_pairs({cell.id: score_processes(select_records(cell, records)) for cell in cells})
 
 
 def format_signed(share: float) -> str:

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Final, TypeAlias
 
 from orchestrator.analysis.compare import Comparison, compare_all_pairs
-from orchestrator.analysis.process_scores import score_records
+from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
 from orchestrator.analysis.statistics.looks import list_looks
 from orchestrator.analysis.stopping import should_stop
@@ -89,7 +89,7 @@ def compare_until_precise(experiment: Experiment, names: Sequence[str]) -> tuple
     """Compare clones as a sweep does: at the first look that is precise enough, or after the last block."""
     last, looks = len(experiment[names[0]]), list_looks(math.comb(len(names), 2))
     for k in (*(look for look in looks if look < last), last):
-        comparisons = compare_all_pairs({name: score_records(experiment[name][:k]) for name in names})
+        comparisons = compare_all_pairs({name: score_processes(experiment[name][:k]) for name in names})
         if should_stop(k, comparisons, TARGET_HALF_WIDTH):
             break
     return comparisons

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.derivation.samples import compute_floor_ns
 from orchestrator.analysis.statistics.intervals import hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.execution.classify import find_result
@@ -52,7 +52,7 @@ def by_tool(planned: Plan, cell: Cell) -> float:
         ending = LocalLauncher()(spec, Path(folder) / "log", lambda event: None)
     report = find_result(spec, ending)
     assert isinstance(report, Report), ending
-    return math.exp(compute_log_floor(report))
+    return compute_floor_ns(report) / 1e9
 
 
 def by_hand(label: str) -> float:

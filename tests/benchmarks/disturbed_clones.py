@@ -20,7 +20,7 @@ from itertools import product
 from pathlib import Path
 
 from orchestrator.analysis.compare import CLAIMS, Comparison, compare_all_pairs
-from orchestrator.analysis.process_scores import score_records
+from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.supervisor import Ending
@@ -64,7 +64,7 @@ def make_clones(label: str) -> tuple[Cell, ...]:
 
 def compare_mixed_pairs(experiment: Experiment, cells: Sequence[Cell]) -> list[Comparison]:
     """Compare each clone beside the busy process with each one alone, each pair by itself."""
-    scores = {cell.id: score_records(experiment[cell.id]) for cell in cells}
+    scores = {cell.id: score_processes(experiment[cell.id]) for cell in cells}
     loaded = [cell.id for cell in cells if is_loaded(cell)]
     alone = [cell.id for cell in cells if not is_loaded(cell)]
     return [compare_all_pairs({a: scores[a], b: scores[b]})[0] for a, b in product(alone, loaded)]

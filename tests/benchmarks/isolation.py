@@ -19,8 +19,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.derivation.memory import compute_memory_metrics
+from orchestrator.analysis.derivation.samples import compute_floor_ns
 from orchestrator.analysis.statistics.intervals import hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.execution.classify import find_result
@@ -59,10 +59,11 @@ def main(blocks: int = 8) -> None:
         print(f"\n{label}\n{'':30}{'floor':>10}{'ratio to own':>25}" + "".join(f"{name:>12}" for name in SHOWN))
         for arm, reports in found.items():
             differences = [
-                compute_log_floor(one) - compute_log_floor(own) for one, own in zip(reports, found["own"], strict=True)
+                math.log(compute_floor_ns(one) / compute_floor_ns(own))
+                for one, own in zip(reports, found["own"], strict=True)
             ]
             ratio = hodges_lehmann(differences, ALPHA).exp()
-            time_us = 1e6 * statistics.median(math.exp(compute_log_floor(report)) for report in reports)
+            time_us = 1e6 * statistics.median(compute_floor_ns(report) / 1e9 for report in reports)
             each = [compute_memory_metrics(report) for report in reports]
             sizes = "".join(f"{statistics.median(one[name] for one in each) / MIB:8.1f} MiB" for name in SHOWN)
             shown = "" if arm == "own" else f"{ratio.estimate:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator.analysis.costs.cost_curve import first_result_ns
-from orchestrator.analysis.process_scores import compute_log_floor
+from orchestrator.analysis.derivation.samples import compute_floor_ns
+from orchestrator.analysis.derivation.start_phases import first_result_ns
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
 from orchestrator.execution.artefacts import artefact_suffix, needs_artefact
 from orchestrator.execution.classify import find_result
@@ -166,7 +166,7 @@ def print_mode(label: str, pairs: Sequence[dict[str, Arm]]) -> None:
     if len(pairs) < 6:
         print(f"{label:24}has too few pairs: it is not forked, or there were too few blocks")
         return
-    logs = {side: [compute_log_floor(pair[side].report) for pair in pairs] for side in SIDES}
+    logs = {side: [math.log(compute_floor_ns(pair[side].report)) for pair in pairs] for side in SIDES}
     firsts = {side: [math.log(first_result_ns(pair[side].report)) for pair in pairs] for side in SIDES}
     spread = [statistics.stdev(logs[side]) for side in SIDES]
     took = " / ".join(f"{statistics.median(pair[side].took_s for pair in pairs):.2f}" for side in SIDES)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.analysis.derivation.process import Figures, derive_process
 from orchestrator.analysis.run import Run
 from orchestrator.cli.app import main
 from orchestrator.planning import plan as planning
@@ -72,6 +73,13 @@ def a_manifest(cells: Iterable[Cell], **changes: object) -> Manifest:
 def a_run(manifest: Manifest, records: Iterable[JobRecord]) -> Run:
     """A run with its results that is nowhere on disk."""
     return Run(name="a-run", manifest=manifest, records=tuple(records))
+
+
+def figures_of(report: Report) -> Figures:
+    """What the analysis needs of a report, of a job on one core."""
+    figures = derive_process(JobRecord(spec=a_spec(), outcome="measured", host=HOST, result=report)).figures
+    assert figures is not None
+    return figures
 
 
 @pytest.fixture

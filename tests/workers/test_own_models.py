@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.analysis.costs.memory import measure_growth_per_call
+from orchestrator.analysis.derivation.memory import measure_growth_per_call
 from orchestrator.registry.workloads import load_workload_folder
 from schemas.event import Event, Exported, Failure, Report
 from schemas.job import ComputeReference, JobSpec

@@ -9,17 +9,14 @@ from typing import Literal, Self
 
 import numpy as np
 
+from orchestrator.analysis.derivation.process import Figures
 from orchestrator.analysis.statistics.intervals import Floats
-from schemas.event import PhaseName, Report
-
-BEFORE_MODEL: tuple[PhaseName, ...] = ("import", "initialise", "build")
-BEFORE_FIRST_RESULT: tuple[PhaseName, ...] = ("load", "trace", "compile", "first_call")
 
 # The start of the clock: the finished model, or the time before the framework is imported.
 Start = Literal["model", "import"]
 
 # A cost of the start of a process, in nanoseconds; and its estimate for one process.
-StartCost = Callable[[Report], float]
+StartCost = Callable[[Figures], float]
 Estimate = Callable[[StartCost], float]
 
 
@@ -96,50 +93,44 @@ class TotalsOfCurves:
         return np.array([curve.floor_total_ns(whole, self.start) for curve in self.curves])
 
 
-def make_cost_curve(
-    report: Report,
-    steady_from: int,
-    *,
-    floor_ns: float,
-    typical_ns: float,
-    least_floor_ns: float,
-    estimate: Estimate | None = None,
-) -> CostCurve:
+def make_cost_curve(figures: Figures, estimate: Estimate | None = None) -> CostCurve:
     """Make the curve of one process: its measured warm-up up to the lap from which calls were steady.
 
     `estimate` returns each cost of its start; without it, these are its own. Without disturbances, a phase takes at
-    least its CPU time, the warm-up laps that share of theirs, and a steady call `least_floor_ns`.
+    least its CPU time, the warm-up laps that share of theirs, and a steady call the least floor.
     """
-    estimate = estimate or (lambda cost: cost(report))
-    laps = report.warmup[1:steady_from]
-    least_first_ns = estimate(lambda each: sum_least_phases_ns(each, BEFORE_FIRST_RESULT))
+    estimate = estimate or (lambda cost: cost(figures))
+    numbers = [int(number) for number in figures.laps]
+    laps = list(zip(numbers[::2], numbers[1::2], strict=True))
     least = CostCurve(
-        before_model_ns=estimate(lambda each: sum_least_phases_ns(each, BEFORE_MODEL)),
-        seen=trace_warm_up(least_first_ns, laps, compute_busy_share(report)),
-        floor_ns=least_floor_ns,
-        typical_ns=least_floor_ns,
+        before_model_ns=estimate(lambda each: each.least_before_model_ns),
+        seen=trace_warm_up(estimate(lambda each: each.least_first_result_ns), laps, figures.busy_share),
+        floor_ns=figures.least_floor_ns,
+        typical_ns=figures.least_floor_ns,
     )
     return CostCurve(
-        before_model_ns=estimate(lambda each: sum_phases_ns(each, BEFORE_MODEL)),
-        seen=trace_warm_up(estimate(first_result_ns), laps),
-        floor_ns=floor_ns,
-        typical_ns=typical_ns,
+        before_model_ns=estimate(lambda each: each.before_model_ns),
+        seen=trace_warm_up(estimate(lambda each: each.first_result_ns), laps),
+        floor_ns=figures.floor_ns,
+        typical_ns=figures.typical_ns,
         undisturbed=least,
     )
 
 
-def estimate_start_cost(cost: StartCost, report: Report, forked: Sequence[Report], fresh: Sequence[Report]) -> float:
+def estimate_start_cost(
+    cost: StartCost, figures: Figures, forked: Sequence[Figures], fresh: Sequence[Figures]
+) -> float:
     """Return a cost of the start of a process; of a forked one, the cost that it would have after a fresh start.
 
     A forked process imports nothing, and its first calls copy the pages that it shares. So its cost is moved by the
     difference between the medians of all `fresh` and all `forked` processes of its cell, but to no less than the least
     of the fresh ones.
     """
-    if not report.forked:
-        return cost(report)
+    if not figures.forked:
+        return cost(figures)
     costs = [cost(each) for each in fresh]
     usual = statistics.median(cost(each) for each in forked)
-    return max(min(costs), cost(report) - usual + statistics.median(costs))
+    return max(min(costs), cost(figures) - usual + statistics.median(costs))
 
 
 def trace_warm_up(
@@ -153,31 +144,3 @@ def trace_warm_up(
         calls, spent = calls + lap_calls, spent + share * took
         seen.append((calls, spent))
     return tuple(seen)
-
-
-def first_result_ns(report: Report) -> float:
-    """Return the time from the finished model to its first result: tracing or compiling, and the first call."""
-    return sum_phases_ns(report, BEFORE_FIRST_RESULT)
-
-
-def compute_busy_share(report: Report) -> float:
-    """Return the share of the warm-up in which the process used a core; 1 if it is unknown."""
-    wall_ns = sum_phases_ns(report, ("warm_up",))
-    return sum_least_phases_ns(report, ("warm_up",)) / wall_ns if wall_ns else 1.0
-
-
-def sum_least_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
-    """Return the total time of these phases less the time in which the process used no core or its main thread waited.
-
-    With several threads, CPU time alone would not show that the main one waited.
-    """
-    return sum(
-        max(0, min(cost.cpu_ns, cost.wall_ns - (cost.waiting_ns or 0) - (cost.io_ns or 0)))
-        for cost in report.phases
-        if cost.name in names
-    )
-
-
-def sum_phases_ns(report: Report, names: Sequence[PhaseName]) -> float:
-    """Return the total time of these phases."""
-    return sum(cost.wall_ns for cost in report.phases if cost.name in names)

@@ -1,11 +1,11 @@
 """Cost of inputs of a new shape: the first call at each, and the number of compilations. Pure."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
-from schemas.event import NewShape, Report
+from schemas.event import NewShape
 
 # A first call at a new shape that takes longer than the next one by this factor did more than compute.
 COSTLY_RATIO = 3.0
@@ -31,9 +31,9 @@ class NewShapes:
         return bool(self.compilations) or self.first_ns.estimate > COSTLY_RATIO * self.later_ns.estimate
 
 
-def summarise_new_shapes(reports: Sequence[Report]) -> NewShapes | None:
-    """Summarise one cell's reports; None if no process met a new shape."""
-    seen = [report.new_shapes for report in reports if report.new_shapes]
+def summarise_new_shapes(found: Iterable[Sequence[NewShape]]) -> NewShapes | None:
+    """Summarise the new shapes that each of a cell's processes met; None if none did."""
+    seen = [each for each in found if each]
     if not seen:
         return None
     firsts, seconds = zip(*map(list_calls_ns, seen), strict=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
-from schemas.event import PhaseCost, PhaseMemory, PhaseName, Report
+from schemas.event import PhaseCost, PhaseMemory, PhaseName
 
 PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
 
@@ -22,9 +22,9 @@ class PhaseSummary:
     end: float | None
 
 
-def summarise_phases(reports: Sequence[Report]) -> tuple[PhaseSummary, ...]:
-    """Summarise the phases of these processes that started fresh, in the order in which a worker runs them."""
-    costs = [cost for report in reports if not report.forked for cost in report.phases]
+def summarise_phases(found: Iterable[Sequence[PhaseCost]]) -> tuple[PhaseSummary, ...]:
+    """Summarise the phases of these processes, in the order in which a worker runs them."""
+    costs = [cost for each in found for cost in each]
     of_phase = {name: [cost for cost in costs if cost.name == name] for name in PHASES}
     return tuple(summarise_phase(name, found) for name, found in of_phase.items() if found)
 

@@ -4,10 +4,11 @@ Williams, Waterman and Patterson, Roofline: an insightful visual performance mod
 number of operations per byte, a machine is limited by its peak rate and by its memory bandwidth.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.event import Report, Work
+from orchestrator.analysis.derivation.process import Figures
+from schemas.event import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +38,10 @@ class Achieved:
     share: float
 
 
-def find_roof(reports: Iterable[Report]) -> Roof | None:
+def find_roof(processes: Sequence[Figures]) -> Roof | None:
     """Return the highest ceilings of any process, for operations and for bytes; None without a measurement."""
-    ceilings = [report.ceiling for report in reports]
-    flops_per_s = max((each.flops_per_s for each in ceilings), default=0)
-    bytes_per_s = max((each.bytes_per_s for each in ceilings), default=0)
+    flops_per_s = max((each.peak_flops_per_s for each in processes), default=0)
+    bytes_per_s = max((each.peak_bytes_per_s for each in processes), default=0)
     return Roof(flops_per_s=flops_per_s, bytes_per_s=bytes_per_s) if flops_per_s > 0 and bytes_per_s > 0 else None
 
 

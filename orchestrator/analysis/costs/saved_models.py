@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.costs.cost_curve import sum_phases_ns
+from orchestrator.analysis.derivation.process import Job, derive_processes
 from orchestrator.analysis.statistics.intervals import Interval, median_interval
-from schemas.record import JobRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,14 +16,14 @@ class ArtefactCosts:
     load_ns: Interval
 
 
-def summarise_artefact(records: Sequence[JobRecord]) -> ArtefactCosts | None:
+def summarise_artefact(jobs: Sequence[Job]) -> ArtefactCosts | None:
     """Summarise the artefact of one cell's measured jobs; None where each job built the model itself."""
-    loaded = [(record.spec.artefact, record.report) for record in records if record.spec.cell.origin == "file"]
-    files = [(artefact, report) for artefact, report in loaded if artefact is not None and report is not None]
+    loaded = [(process.artefact, process.figures) for process in derive_processes(jobs)]
+    files = [(artefact, figures) for artefact, figures in loaded if artefact is not None and figures is not None]
     if not files:
         return None
     return ArtefactCosts(
         size_bytes=files[0][0].size_bytes,
         written_ns=files[0][0].written_ns,
-        load_ns=median_interval([sum_phases_ns(report, ("load",)) for _, report in files]),
+        load_ns=median_interval([figures.load_ns for _, figures in files]),
     )

@@ -37,7 +37,7 @@ def show_run(
         return ExitCode.FINE
     for sentence in describe_skipped(run.skipped):
         print_line(Console(stderr=True), sentence)
-    record = store.find_record(run.records, job_name)
+    record = run.find_record(job_name)
     if repeat:
         return show_rerun(run, record, root, wait=wait, as_json=wanted.as_json)
     if wanted.as_json:

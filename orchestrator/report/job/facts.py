@@ -4,15 +4,15 @@ import statistics
 from collections.abc import Iterator
 from typing import Final
 
-from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.process_scores import classify_laps
-from orchestrator.analysis.quality.disturbance import (
+from orchestrator.analysis.derivation.disturbance import (
     FLAG_MEANINGS,
     compute_lost_shares,
     count_cores,
     find_disturbed_samples,
-    find_flags,
 )
+from orchestrator.analysis.derivation.memory import compute_memory_metrics
+from orchestrator.analysis.derivation.samples import classify_laps
+from orchestrator.analysis.quality.flags import find_flags
 from orchestrator.format import format_duration, format_ratio, format_size
 from orchestrator.records.labels import format_title
 from orchestrator.report.job.sparkline import plot_bars, plot_log_bars, plot_marks

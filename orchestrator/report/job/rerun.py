@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.costs.cost_curve import first_result_ns
-from orchestrator.analysis.costs.memory import compute_memory_metrics
-from orchestrator.analysis.process_scores import compute_floor_ns, select_counted_jobs
+from orchestrator.analysis.derivation.memory import compute_memory_metrics
+from orchestrator.analysis.derivation.process import Job
+from orchestrator.analysis.derivation.samples import compute_floor_ns
+from orchestrator.analysis.derivation.start_phases import first_result_ns
+from orchestrator.analysis.process_scores import select_counted_jobs
 from orchestrator.format import format_duration, format_ratio, format_size, to_printable
 from orchestrator.records import provenance
 from orchestrator.report.job.terminal import make_ruled_table
@@ -19,7 +21,7 @@ from schemas.event import Report
 from schemas.record import JobRecord
 
 
-def show_rerun(console: Console, then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> None:
+def show_rerun(console: Console, then: JobRecord, now: JobRecord, others: Sequence[Job]) -> None:
     """Print the measurements then and now. `others` are all jobs of its cell in the run."""
     console.print(build_rerun_table(then, now))
     console.print()
@@ -59,14 +61,14 @@ def compute_median_ns(report: Report) -> float:
     return statistics.median(report.samples_ns) / report.calls
 
 
-def describe_rerun(then: JobRecord, now: JobRecord, others: Sequence[JobRecord]) -> Iterator[str]:
+def describe_rerun(then: JobRecord, now: JobRecord, others: Sequence[Job]) -> Iterator[str]:
     """Yield the place of the new floor among those of the cell's processes, and what else has changed."""
     if now.outcome != "measured" or now.report is None:
         # Without a reason, an empty clause is left between colon and semicolon.
         yield f"Now it ended as {now.outcome}: {now.reason}; {now.advice}.".replace(": ;", ";")
     else:
         yield from describe_place(
-            compute_floor_ns(now.report), sorted(compute_floor_ns(report) for _, report in select_counted_jobs(others))
+            compute_floor_ns(now.report), sorted(figures.floor_ns for _, figures in select_counted_jobs(others))
         )
     changed = list(
         provenance.describe_differences(

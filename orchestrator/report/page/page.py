@@ -259,7 +259,7 @@ def value_to_printable(value: Value) -> Value:
 
 def collect_filter_names(run: Run) -> FilterNames:
     """Return the frameworks, workloads and tasks of a run, in the order of its cells."""
-    cells = [*run.manifest.cells, *(record.spec.cell for record in run.last_attempts)]
+    cells = [*run.manifest.cells, *(process.cell for process in run.last_attempts)]
     every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
     return FilterNames(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
 

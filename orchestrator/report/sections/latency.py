@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.latency import PERCENTILES
+from orchestrator.analysis.derivation.percentiles import PERCENTILES
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_duration

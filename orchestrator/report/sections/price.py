@@ -101,7 +101,7 @@ def blocks_to_pay(price: Price) -> int:
 
 def describe_time(price: Price, run: Run) -> str:
     """Return the time that the blocks of the command take."""
-    return format_seconds(blocks_to_pay(price) * measure_block_s(run.records))
+    return format_seconds(blocks_to_pay(price) * measure_block_s(run.processes))
 
 
 def format_command(price: Price, run: Run) -> str | None:
@@ -126,6 +126,6 @@ def iterate_prices(group: Group, run: Run) -> Iterator[dict[str, Any]]:
             "more_blocks": {"soonest": price.soonest, "likely": price.likely, "latest": price.latest},
             "proves": price.proves,
             "disturbed": price.disturbed,
-            "seconds": more * measure_block_s(run.records) if more else None,
+            "seconds": more * measure_block_s(run.processes) if more else None,
             "command": format_command(price, run),
         }

@@ -22,7 +22,7 @@ from orchestrator.comparison.history import trace_history
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity
-from orchestrator.records.store import find_record, job_name, open_listed
+from orchestrator.records.store import job_name, open_listed
 from orchestrator.report.job.terminal import read_log_tail
 from orchestrator.report.page.history import render_history_page
 from orchestrator.report.page.templates import open_templates, read_text
@@ -106,7 +106,7 @@ class Pages:
             run=found.place.name,
             progress=views.build_progress(found, datetime.now().astimezone()),
             results=views.build_results(found.run),
-            jobs=[*views.list_jobs(found.watcher.records)],
+            jobs=[*views.list_jobs(found.reader.processes)],
         )
 
     async def stream_run(self, request: Request) -> Response:
@@ -148,7 +148,7 @@ class Pages:
     async def show_job(self, request: Request) -> Response:
         """Show one job: its ending, its request, its measurements, and the end of its log."""
         found = await self._open(request)
-        record = find_record(found.watcher.records, request.path_params["job"])
+        record = found.run.find_record(request.path_params["job"])
         facts = views.list_job_facts(record, found.run.canary_ns)
         log = await self._work(read_log_tail, found.place.log_path(record.spec))
         return self._render("job.html", run=found.place.name, job=job_name(record.spec), facts=facts, log=log)

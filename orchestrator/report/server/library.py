@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.analysis.run import Run, select_same_type
+from orchestrator.analysis.derivation.run_reader import RunReader
+from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.records import store
 from orchestrator.records.store import Store
-from orchestrator.records.watcher import RecordWatcher
 from orchestrator.report.page.page import render_page
 from schemas.machine_type import identify_type
 from schemas.record import Manifest
@@ -46,7 +46,7 @@ class OpenRun:
     """One run, with its results as of the last time that they were computed."""
 
     place: Store
-    watcher: RecordWatcher
+    reader: RunReader
     manifest: Manifest
     run: Run
     revision: int = 0
@@ -63,7 +63,7 @@ class OpenRun:
         if now_s - self.looked_s >= FRESH_S:
             self.looked_s, self.writer = now_s, self.place.find_writer()
             manifest = self.place.read_manifest()
-            self.is_stale |= self.watcher.refresh() or manifest != self.manifest
+            self.is_stale |= self.reader.refresh() or manifest != self.manifest
             self.manifest = manifest
         if self.is_stale and (self.writer is None or now_s - self.computed_s >= PAUSE_PER_COST * self.cost_s):
             self._compute(now_s)
@@ -71,9 +71,7 @@ class OpenRun:
     def _compute(self, now_s: float) -> None:
         """Compute the results of all records read so far."""
         began_s = time.thread_time()
-        skipped = list(self.watcher.skipped)
-        records = tuple(select_same_type(self.watcher.records, self.manifest.host, skipped))
-        self.run = Run(name=self.place.name, manifest=self.manifest, records=records, skipped=tuple(skipped))
+        self.run = Run.from_reader(self.reader, self.manifest)
         _ = self.run.groups  # computed here, and not when a page asks for them
         self.computed_s, self.cost_s = now_s, time.thread_time() - began_s
         self.revision, self.is_stale, self.page = self.revision + 1, False, ""
@@ -138,7 +136,7 @@ class Library:
         if found is None:
             manifest = place.read_manifest()
             empty = Run(name=name, manifest=manifest, records=())
-            found = OpenRun(place, RecordWatcher(place), manifest, empty)
+            found = OpenRun(place, RunReader(place), manifest, empty)
         self._open[name] = found  # the last one used stands last
         while len(self._open) > MAX_OPEN_RUNS:
             del self._open[next(iter(self._open))]

@@ -44,11 +44,11 @@ class LiveParts:
         return self.text
 
     def _make(self, found: OpenRun) -> None:
-        state = (id(found), found.revision, found.watcher.revision)
+        state = (id(found), found.revision, found.reader.revision)
         if state[:2] != self._shown[:2]:
             self.parts["results"] = self.render("results.html", {"results": views.build_results(found.run)})
         if state != self._shown:
-            jobs = [*views.list_jobs(found.watcher.records)]
+            jobs = [*views.list_jobs(found.reader.processes)]
             self.parts["jobs"] = self.render("jobs.html", {"run": found.place.name, "jobs": jobs})
         self._shown = state
         progress = views.build_progress(found, datetime.now().astimezone())

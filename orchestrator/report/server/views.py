@@ -7,12 +7,13 @@ from itertools import groupby
 from typing import Final
 
 from orchestrator.analysis.axis import AxisTable
+from orchestrator.analysis.derivation.process import Process
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.compare import Compared
 from orchestrator.format import format_duration
 from orchestrator.records.labels import format_title
-from orchestrator.records.store import job_name, log_stem
+from orchestrator.records.store import log_stem
 from orchestrator.records.timestamps import parse_timestamp
 from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
@@ -119,9 +120,9 @@ def join_lines(text: str) -> str:
 
 def build_progress(found: OpenRun, now: datetime) -> Progress:
     """Return how far a run has come."""
-    manifest, records = found.manifest, found.watcher.records
-    ended = [record for record in records if record.outside is not None]
-    block = max((record.spec.block for record in ended), default=0)
+    manifest = found.manifest
+    ended = [process for process in found.reader.processes if process.started is not None]
+    block = max((process.block for process in ended), default=0)
     jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"
     told = f"{jobs} ended, {block} of at most {manifest.sweep.stop.blocks} blocks"
     state = describe_state(manifest, found.writer)
@@ -133,14 +134,12 @@ def build_progress(found: OpenRun, now: datetime) -> Progress:
     return Progress(state, f"{told}{elapsed}.", job, tail)
 
 
-def list_jobs(records: Sequence[JobRecord]) -> Iterator[JobRow]:
+def list_jobs(processes: Sequence[Process]) -> Iterator[JobRow]:
     """Yield the jobs of a run, the newest first."""
-    for record in reversed(records):
-        time = ""
-        if record.report is not None:
-            time = format_duration(min(record.report.samples_ns) / record.report.calls)
-        is_bad = record.outcome not in ("measured", "unsupported", "skipped")
-        yield JobRow(job_name(record.spec), record.outcome, time or record.reason, is_bad)
+    for process in reversed(processes):
+        time = format_duration(process.figures.floor_ns) if process.figures else ""
+        is_bad = process.outcome not in ("measured", "unsupported", "skipped")
+        yield JobRow(process.name, process.outcome, time or process.reason, is_bad)
 
 
 def list_job_facts(record: JobRecord, canary_ns: float) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -3,20 +3,19 @@
 Samples are shorter than a time slice of the scheduler, so that some of them stay undisturbed.
 """
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 from orchestrator.analysis.compare import CLAIMS, Verdict
-from orchestrator.analysis.process_scores import compute_log_floor, compute_log_typical
-from orchestrator.analysis.quality.disturbance import (
+from orchestrator.analysis.derivation.disturbance import (
     LOST_SHARE_LIMIT,
     compute_lost_shares,
     count_cores,
     find_undisturbed_samples,
 )
+from orchestrator.analysis.derivation.samples import compute_floor_ns, compute_typical_ns
 from orchestrator.format import format_ratio
 from orchestrator.selftest.check import (
     MS,
@@ -142,7 +141,7 @@ def judge_shift(
 def typical_over_floor(record: JobRecord) -> float:
     """Return the median undisturbed sample over the fastest."""
     assert record.report is not None
-    return math.exp(compute_log_typical(record) - compute_log_floor(record.report))
+    return compute_typical_ns(record) / compute_floor_ns(record.report)
 
 
 def mean_over_floor(record: JobRecord, *, filtered: bool) -> float:

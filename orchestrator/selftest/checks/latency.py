@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.process_scores import compute_floor_ns
+from orchestrator.analysis.derivation.samples import compute_floor_ns
 from orchestrator.format import format_duration
 from orchestrator.selftest.check import (
     MS,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Comparison, Scores, Verdict, compare_all_pairs
-from orchestrator.analysis.process_scores import score_records
+from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.comparison.changes import CellPair, CellSide, find_changes
 from schemas.job import Cell
@@ -92,7 +92,7 @@ def sweep(
     """Return the scores of cells at these levels beside these loads."""
     cells = [a_cell().model_copy(update={"batch": 1 + place}) for place in range(len(levels))]
     return {
-        cell.id: score_records([a_process(rng, cell, block, level, timing, load) for block in range(1, BLOCKS + 1)])
+        cell.id: score_processes([a_process(rng, cell, block, level, timing, load) for block in range(1, BLOCKS + 1)])
         for cell, level, load in zip(cells, levels, loads, strict=True)
     }
 

@@ -269,7 +269,7 @@ def test_a_failure_and_an_interruption_do_not_take_a_measured_cell_its_place(
     cell = make_cell()
     ends = ("measured", "measured", "nonlinear", "interrupted", "orchestrator-lost")
     records = [make_record(cell, block, outcome=outcome) for block, outcome in enumerate(ends, 1)]
-    speaker = results.select_deciding_record(records)
+    speaker = results.select_deciding_job(records)
     assert speaker is not None
     assert speaker.outcome == "measured"
 

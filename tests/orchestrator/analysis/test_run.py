@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
+
+from orchestrator.analysis.derivation.process import derive_process
 from orchestrator.analysis.run import Run
-from orchestrator.records.store import Store
+from orchestrator.errors import UsageError
+from orchestrator.records.store import Store, job_name
 from schemas.job import Cell
 from schemas.machine_type import identify_type
 from schemas.record import JobRecord
@@ -19,8 +23,8 @@ def test_of_several_attempts_the_last_counts_and_all_are_kept(make_record: MakeR
     again = make_record(spec=lost.spec.model_copy(update={"attempt": 2}))
     run = a_run(a_manifest([lost.spec.cell]), [again, lost])
     assert run.records == (again, lost)
-    assert run.last_attempts == (again,)
-    assert run.measured_jobs == run.jobs == {lost.spec.cell.id: [again]}
+    assert run.last_attempts == (derive_process(again),)
+    assert run.measured_jobs == run.jobs == {lost.spec.cell.id: [derive_process(again)]}
     (result,) = run.cells
     assert (result.outcome, result.jobs) == ("measured", 1)
 
@@ -28,7 +32,7 @@ def test_of_several_attempts_the_last_counts_and_all_are_kept(make_record: MakeR
 def test_a_cell_whose_jobs_all_failed_has_no_measured_jobs(make_record: MakeRecord) -> None:
     failed = make_record(outcome="raised")
     run = a_run(a_manifest([failed.spec.cell]), [failed])
-    assert run.jobs == {failed.spec.cell.id: [failed]}
+    assert run.jobs == {failed.spec.cell.id: [derive_process(failed)]}
     assert run.measured_jobs == {}
     assert run.measured_ids == frozenset()
 
@@ -86,3 +90,15 @@ def test_rows_name_the_type_of_the_machine(make_cell: MakeCell, make_records: Ma
     run = a_run(a_manifest([records[0].spec.cell]), records)
     assert {row["machine_type"] for row in run.rows()} == {identify_type(run.manifest.host).content_hash}
     assert run.machine_type == identify_type(run.manifest.host)
+
+
+def test_a_job_is_found_by_its_name_or_part_of_it(make_cell: MakeCell, make_record: MakeRecord) -> None:
+    records = [make_record(make_cell(label), 1) for label in ("numpy:eager", "synthetic:spin")]
+    run, wanted = a_run(a_manifest(record.spec.cell for record in records), records), job_name(records[1].spec)
+    assert wanted.startswith("001-synthetic-spin-mlp")
+    assert run.find_record("spin") is records[1]
+    assert run.find_record(wanted) is records[1]
+    with pytest.raises(UsageError, match="several jobs match"):
+        run.find_record("001")
+    with pytest.raises(UsageError, match=r"no job matches '002-'.*001-numpy"):
+        run.find_record("002-")

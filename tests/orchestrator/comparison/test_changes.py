@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.analysis.compare import Scores, Verdict
 from orchestrator.analysis.quality.comparability import Sampling
-from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.results import summarise_cell
 from orchestrator.comparison.changes import CellPair, CellSide, Ground, find_changes
 from schemas.job import Cell
 
@@ -15,7 +15,7 @@ ALIKE = Sampling(10_000_000)
 def a_side(logs: Mapping[int, float], sampling: Mapping[int, Sampling] | None = None) -> CellSide:
     scores = Scores(logs, logs, sampling or dict.fromkeys(logs, ALIKE))
     return CellSide(
-        result=result_from_records(CELL, [], 0.0),
+        result=summarise_cell(CELL, [], 0.0),
         scores=scores,
         memory={"footprint": logs},
         computed=frozenset(),

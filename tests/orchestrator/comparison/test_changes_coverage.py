@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Scores
-from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.results import summarise_cell
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.comparison.changes import CellPair, CellSide, Change, Ground, find_changes
 from orchestrator.comparison.gates import Gate, is_beyond
@@ -21,7 +21,7 @@ from tests.selection import mark_long
 
 EXPERIMENTS = 300
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
-EMPTY = result_from_records(CELL, [], 0.0)
+EMPTY = summarise_cell(CELL, [], 0.0)
 
 # Standard deviations of the effect of a run on all cells alike, and on each cell separately.
 RUN_EFFECTS = [(0.0, 0.0), (0.01, 0.0), (0.01, 0.005), (0.03, 0.01), (0.0, 0.02)]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from orchestrator.analysis.compare import Verdict
-from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.results import summarise_cell
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.comparison.changes import NO_INTERVAL, Change, Ratio
 from orchestrator.comparison.gates import Gate, apply_gate, parse_gate
@@ -13,7 +13,7 @@ from orchestrator.errors import UsageError
 from schemas.job import Cell
 
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
-EMPTY = result_from_records(CELL, [], 0.0)
+EMPTY = summarise_cell(CELL, [], 0.0)
 SLOWER = Gate("slower", 0.03)
 
 

@@ -35,7 +35,7 @@ def test_a_side_has_the_cells_and_the_jobs_that_count(
     side = read_side(runs, "mine")
     (name,) = side.cells
     assert side.cells[name] == cell
-    assert [(record.spec.block, record.spec.attempt) for record in side.records[name]] == [(1, 1), (2, 1), (3, 2)]
+    assert [(process.block, process.attempt) for process in side.processes[name]] == [(1, 1), (2, 1), (3, 2)]
 
 
 def test_a_cell_is_the_same_in_any_environment_and_as_a_clone(make_cell: MakeCell) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.costs.cost_curve import first_result_ns
+from orchestrator.analysis.derivation.start_phases import first_result_ns
 from orchestrator.environments.lookup import Environments
 from orchestrator.execution.job import JobRunner
 from orchestrator.execution.launchers.local import LocalLauncher

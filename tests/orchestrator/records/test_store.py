@@ -277,18 +277,6 @@ def test_without_runs_the_way_to_one_is_shown(tmp_path: Path) -> None:
         store.find_run(tmp_path / "nowhere", "latest")
 
 
-def test_a_job_is_found_by_its_name_or_part_of_it(make_cell: MakeCell, make_record: MakeRecord) -> None:
-    records = [make_record(make_cell(label), 1) for label in ("numpy:eager", "synthetic:spin")]
-    wanted = store.job_name(records[1].spec)
-    assert wanted.startswith("001-synthetic-spin-mlp")
-    assert store.find_record(records, "spin") is records[1]
-    assert store.find_record(records, wanted) is records[1]
-    with pytest.raises(UsageError, match="several jobs match"):
-        store.find_record(records, "001")
-    with pytest.raises(UsageError, match=r"no job matches '002-'.*001-numpy"):
-        store.find_record(records, "002-")
-
-
 def test_recent_records_are_the_newest_that_can_be_read(
     tmp_path: Path, make_run: MakeRun, make_record: MakeRecord
 ) -> None:

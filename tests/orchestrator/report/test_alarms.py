@@ -6,7 +6,8 @@ import math
 import pytest
 
 from orchestrator.analysis.compare import Verdict
-from orchestrator.analysis.quality.disturbance import Flag, Grade
+from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.quality.grades import Grade
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from orchestrator.analysis.derivation.process import Process
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
-from schemas.event import PhaseName
+from schemas.event import PhaseName, Report
 from schemas.job import Cell
 from schemas.record import JobRecord
 
@@ -62,10 +63,11 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group, with the records of the processes behind its results, by label."""
+    """A group, with the processes behind its results and their records, by label."""
 
     group: Group
-    processes: Mapping[str, Sequence[JobRecord]]
+    processes: Mapping[str, Sequence[Process]]
+    records: Mapping[str, Sequence[JobRecord]]
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -73,9 +75,14 @@ class Section:
         return tuple(dict.fromkeys(result.label for result in (*self.group.ranked, *self.group.results)))
 
     @property
-    def ranked_results(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
+    def ranked_results(self) -> Iterator[tuple[Result, Sequence[Process]]]:
         """Return the ranked cells in order, each with its processes."""
         return ((result, self.processes.get(result.label, ())) for result in self.group.ranked)
+
+    @property
+    def ranked_records(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
+        """Return the ranked cells in order, each with its records."""
+        return ((result, self.records.get(result.label, ())) for result in self.group.ranked)
 
     def make_row(self, cells: tuple[Value, ...], *labels: str) -> ChartRow:
         """Make a row about these modes."""
@@ -84,7 +91,13 @@ class Section:
 
 def make_section(group: Group, run: Run) -> Section:
     """Return a group of a run with its measured processes."""
-    return Section(group, {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results})
+    processes = {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results}
+    return Section(group, processes, {label: run.find_records(found) for label, found in processes.items()})
+
+
+def list_reports(records: Sequence[JobRecord]) -> list[Report]:
+    """Return the reports of these records, each of which has one."""
+    return [record.report for record in records if record.report is not None]
 
 
 def make_row(cells: tuple[Value, ...], *results: Result) -> ChartRow:

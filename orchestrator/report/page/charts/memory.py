@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.costs.phase_costs import PHASES, PhaseSummary, list_phases, summarise_phases
-from orchestrator.analysis.process_scores import collect_reports
+from orchestrator.analysis.process_scores import list_phase_costs
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_size
 from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, format_phase, to_chart_number
@@ -49,8 +49,8 @@ SPEC: Spec = {
 def make_chart(section: Section) -> Chart | None:
     """Make the chart of a group's ranked cells. Return None where the system does not report memory."""
     entries = {
-        result.label: select_known_entries(summarise_phases(collect_reports(records)))
-        for result, records in section.ranked_results
+        result.label: select_known_entries(summarise_phases(list_phase_costs(processes)))
+        for result, processes in section.ranked_results
     }
     entries = {label: found for label, found in entries.items() if found}
     if not entries:

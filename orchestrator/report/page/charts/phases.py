@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from orchestrator.analysis.costs.phase_costs import PhaseSummary, list_phases, summarise_phases
-from orchestrator.analysis.process_scores import collect_reports
+from orchestrator.analysis.process_scores import list_phase_costs
 from orchestrator.format import format_duration
 from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, format_phase, to_chart_number
 from orchestrator.report.page.charts.encoding import (
@@ -56,7 +56,9 @@ SPEC: Spec = fit_height(30, "mode") | {
 
 def make_chart(section: Section) -> Chart | None:
     """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
-    entries = {result.label: summarise_phases(collect_reports(records)) for result, records in section.ranked_results}
+    entries = {
+        result.label: summarise_phases(list_phase_costs(processes)) for result, processes in section.ranked_results
+    }
     if not entries:
         return None
     names = list_phases(entries.values())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.analysis.costs.roofline import Achieved, Roof, compute_achieved, find_roof
-from orchestrator.analysis.process_scores import collect_reports
+from orchestrator.analysis.process_scores import collect_figures
 from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     RATE_TICKS,
@@ -14,6 +14,7 @@ from orchestrator.report.page.charts.encoding import (
     filter_rows,
     make_tooltip,
 )
+from schemas.event import Work
 
 X = encode_quantity("intensity", "operations per byte", at=TENS, labels="format(datum.value, '~g')", nice=False)
 Y = encode_quantity("rate", "operations per second", at=TENS, labels=RATE_TICKS)
@@ -40,7 +41,7 @@ SPEC: Spec = {
 
 def make_chart(section: Section) -> Chart | None:
     """Make the roofline of one group. Return None where there is no work to count, or no peak was measured."""
-    every = [report for _, records in section.ranked_results for report in collect_reports(records)]
+    every = [figures for _, processes in section.ranked_results for figures in collect_figures(processes)]
     under = find_roof(every)
     if under is None:
         return None
@@ -71,9 +72,12 @@ def make_chart(section: Section) -> Chart | None:
 
 def locate_modes(section: Section, under: Roof) -> Iterator[tuple[str, Achieved]]:
     """Yield the rate that each ranked mode achieves at its floor."""
-    for result, records in section.ranked_results:
-        works = [report.work for report in collect_reports(records)]
-        if works and (found := compute_achieved(works[0], result.floor_ns.estimate, under)) is not None:
+    for result, processes in section.ranked_results:
+        figures = collect_figures(processes)
+        if not figures:
+            continue
+        work = Work(flops=figures[0].work_flops, bytes=figures[0].work_bytes)
+        if (found := compute_achieved(work, result.floor_ns.estimate, under)) is not None:
             yield result.label, found
 
 

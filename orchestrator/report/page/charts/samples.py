@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.analysis.process_scores import collect_reports
-from orchestrator.analysis.quality.disturbance import find_flags
+from orchestrator.analysis.quality.flags import find_flags
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_count, format_duration
 from orchestrator.report.page.charts import (
@@ -16,6 +15,7 @@ from orchestrator.report.page.charts import (
     Section,
     Spec,
     Table,
+    list_reports,
     make_row,
     to_chart_number,
 )
@@ -64,10 +64,10 @@ SPEC: Spec = fit_height(7, "mode", "block") | {
 
 def make_chart(section: Section, canary_ns: float) -> Chart | None:
     """Make the chart of a group's ranked cells, None if there are none. `canary_ns` is the sweep's fastest canary."""
-    rows = [row for result, records in section.ranked_results for row in make_boxes(result, records, canary_ns)]
+    rows = [row for result, records in section.ranked_records for row in make_boxes(result, records, canary_ns)]
     if not rows:
         return None
-    blocks = sorted({record.spec.block for _, records in section.ranked_results for record in records})
+    blocks = sorted({record.spec.block for _, records in section.ranked_records for record in records})
     disturbed = sum("disturbed" in row.cells for row in rows)
     return Chart(
         kind="samples",
@@ -80,7 +80,7 @@ def make_chart(section: Section, canary_ns: float) -> Chart | None:
         rows=tuple(rows),
         table=Table(
             ("mode", *(f"block {block}" for block in blocks)),
-            tuple(make_table_row(result, records, canary_ns, blocks) for result, records in section.ranked_results),
+            tuple(make_table_row(result, records, canary_ns, blocks) for result, records in section.ranked_records),
         ),
         modes=tuple(result.label for result, _ in section.ranked_results),
         wide=len(section.group.standings) > MAX_NARROW_MODES,
@@ -89,7 +89,7 @@ def make_chart(section: Section, canary_ns: float) -> Chart | None:
 
 def make_boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[ChartRow]:
     """Yield one cell's processes, relative to its floor."""
-    for record, report in zip(records, collect_reports(records), strict=True):
+    for record, report in zip(records, list_reports(records), strict=True):
         found, raised = compute_spread(report), sorted(find_flags(record, canary_ns))
         five = (found.low, found.quarter, found.median, found.three_quarters, found.high)
         shown = ", ".join(format_duration(each) for each in (found.low, found.median, found.high))
@@ -102,7 +102,7 @@ def make_table_row(result: Result, records: Sequence[JobRecord], canary_ns: floa
     """Make the table's row of one cell: each process in the column of its block."""
     said = {
         record.spec.block: format_samples(record, report, canary_ns)
-        for record, report in zip(records, collect_reports(records), strict=True)
+        for record, report in zip(records, list_reports(records), strict=True)
     }
     return make_row((result.label, *(said.get(block, "") for block in blocks)), result)
 

@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.process_scores import classify_laps, collect_reports
+from orchestrator.analysis.derivation.samples import classify_laps
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_duration
-from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, make_row, to_chart_number
+from orchestrator.report.page.charts import (
+    Chart,
+    ChartRow,
+    Section,
+    Spec,
+    Table,
+    list_reports,
+    make_row,
+    to_chart_number,
+)
 from orchestrator.report.page.charts.encoding import (
     COUNT_TICKS,
     DURATION_TICKS,
@@ -58,7 +67,7 @@ SPEC: Spec = {
 
 def make_chart(section: Section) -> Chart | None:
     """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
-    ranked = list(section.ranked_results)
+    ranked = list(section.ranked_records)
     if not ranked:
         return None
     return Chart(
@@ -80,7 +89,7 @@ def make_chart(section: Section) -> Chart | None:
 
 def make_traces(result: Result, records: Sequence[JobRecord]) -> Iterator[ChartRow]:
     """Yield the traces of one cell's processes, each with its first steady call."""
-    for place, (record, report) in enumerate(zip(records, collect_reports(records), strict=True)):
+    for place, (record, report) in enumerate(zip(records, list_reports(records), strict=True)):
         name, part = (result.label, record.spec.block), "other" if place else "first"
         for point in thin_trace(report.warmup):
             yield make_row((part, *name, point.calls, to_chart_number(point.each_ns), None), result)

@@ -1,5 +1,6 @@
 """Cost curves: the measured time of a process during warm-up, then a straight line."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import pytest
 
 from orchestrator.analysis.costs.cost_curve import CostCurve, Start, TotalsOfCurves, make_cost_curve
 from schemas.event import Report
+from tests.orchestrator.conftest import figures_of
 
 MakeReport = Callable[..., Report]
 PHASES = {
@@ -24,11 +26,18 @@ PHASES = {
 WARM_UP = ((1, 490), (1, 200), (10, 1000), (10, 500))
 
 
+def make_curve(report: Report, steady_from: int, least_floor_ns: int) -> CostCurve:
+    """Return the curve of a process that is steady from a lap on, at a floor of 50 ns and a typical 60 ns."""
+    laps = [number for lap in report.warmup[1:steady_from] for number in lap]
+    figures = dataclasses.replace(figures_of(report), laps=laps, least_floor_ns=least_floor_ns)
+    return make_cost_curve(dataclasses.replace(figures, floor_ns=50, typical_ns=60))
+
+
 @pytest.fixture
 def spent(make_report: MakeReport) -> CostCurve:
     """Return a curve that is steady from the fourth lap on."""
     phases = [{"name": name, "wall_ns": took, "cpu_ns": took} for name, took in PHASES.items()]
-    return make_cost_curve(make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60, least_floor_ns=40)
+    return make_curve(make_report(phases=phases, warmup=WARM_UP), 3, least_floor_ns=40)
 
 
 def test_the_first_call_takes_what_comes_before_the_first_result_and_nothing_of_the_verification(
@@ -57,24 +66,17 @@ def test_more_calls_take_more_time(spent: CostCurve, start: Start) -> None:
 
 
 def test_a_report_without_the_phases_of_a_first_result_has_a_total_too(make_report: MakeReport) -> None:
-    assert (
-        make_cost_curve(make_report(phases=()), 0, floor_ns=50, typical_ns=60, least_floor_ns=40).floor_total_ns(
-            1, "import"
-        )
-        > 0
-    )
+    assert make_curve(make_report(phases=()), 0, least_floor_ns=40).floor_total_ns(1, "import") > 0
 
 
 def test_a_process_that_was_steady_at_once_has_no_warm_up(make_report: MakeReport) -> None:
-    flat = make_cost_curve(make_report(), 0, floor_ns=50, typical_ns=60, least_floor_ns=40)
+    flat = make_curve(make_report(), 0, least_floor_ns=40)
     assert flat.floor_total_ns(11, "model") == 10**6 + 500
 
 
 def test_without_disturbances_phases_take_at_least_their_cpu_time(make_report: MakeReport) -> None:
     phases = [{"name": name, "wall_ns": took, "cpu_ns": took // 2} for name, took in PHASES.items()]
-    curve = make_cost_curve(
-        make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60, least_floor_ns=40
-    )
+    curve = make_curve(make_report(phases=phases, warmup=WARM_UP), 3, least_floor_ns=40)
     assert curve.floor_total_ns(112, "model") == 2200 + 100 * 50
     assert curve.least.floor_total_ns(1, "model") == 500
     assert curve.least.floor_total_ns(1, "import") == 500 + 5670 // 2
@@ -83,15 +85,13 @@ def test_without_disturbances_phases_take_at_least_their_cpu_time(make_report: M
 
 def test_threads_that_share_the_work_of_a_phase_make_it_no_longer(make_report: MakeReport) -> None:
     phases = [{"name": name, "wall_ns": took, "cpu_ns": 2 * took} for name, took in PHASES.items()]
-    curve = make_cost_curve(
-        make_report(phases=phases, warmup=WARM_UP), 3, floor_ns=50, typical_ns=60, least_floor_ns=50
-    )
+    curve = make_curve(make_report(phases=phases, warmup=WARM_UP), 3, least_floor_ns=50)
     assert curve.least.floor_total_ns(112, "import") == curve.floor_total_ns(112, "import")
 
 
 def test_a_wait_of_the_main_thread_counts_though_other_threads_were_busy(make_report: MakeReport) -> None:
     phase = {"name": "first_call", "wall_ns": 1000, "cpu_ns": 2000, "main_cpu_ns": 500, "waiting_ns": 300, "io_ns": 100}
-    curve = make_cost_curve(make_report(phases=[phase]), 0, floor_ns=50, typical_ns=60, least_floor_ns=50)
+    curve = make_curve(make_report(phases=[phase]), 0, least_floor_ns=50)
     assert curve.floor_total_ns(1, "model") == 1000
     assert curve.least.floor_total_ns(1, "model") == 600
 

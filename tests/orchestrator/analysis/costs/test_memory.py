@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.analysis import results
 from orchestrator.analysis.costs import memory
+from orchestrator.analysis.derivation import memory as derived
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
@@ -35,7 +36,7 @@ def needing(step_peak: int, **changes: tuple[int, int, int]) -> dict[str, object
 
 
 def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: Callable[..., Report]) -> None:
-    found = memory.compute_memory_metrics(make_report(**needing(220)))
+    found = derived.compute_memory_metrics(make_report(**needing(220)))
     assert {name: value / MIB for name, value in found.items()} == {
         "import": 100,
         "static": 40,
@@ -46,26 +47,27 @@ def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: C
 
 
 def test_a_file_that_was_loaded_is_static(make_report: Callable[..., Report]) -> None:
-    found = memory.compute_memory_metrics(make_report(**needing(220, load=(170, 190, 185))))
+    found = derived.compute_memory_metrics(make_report(**needing(220, load=(170, 190, 185))))
     assert found["static"] == 55 * MIB
     assert found["step_peak"] == 35 * MIB
 
 
 def test_a_report_without_memory_has_no_headlines(make_report: Callable[..., Report]) -> None:
-    assert memory.compute_memory_metrics(make_report()) == {}
-    assert memory.summarise_memory_metrics([make_report()]) == {}
+    assert derived.compute_memory_metrics(make_report()) == {}
+    assert memory.summarise_memory_metrics([{}]) == {}
 
 
 def test_intervals_are_over_processes(make_report: Callable[..., Report]) -> None:
-    reports = [make_report(**needing(220 + extra)) for extra in range(8)]
-    found = memory.summarise_memory_metrics([*reports, make_report()])["step_peak"]
+    counted = [derived.compute_memory_metrics(make_report(**needing(220 + extra))) for extra in range(8)]
+    found = memory.summarise_memory_metrics([*counted, {}])["step_peak"]
     assert found.estimate == pytest.approx(53.5 * MIB)
     assert found.low == 50 * MIB
     assert found.high == 57 * MIB
 
 
 def test_less_than_the_kernel_can_tell_apart_is_a_tie(make_report: Callable[..., Report]) -> None:
-    scored = memory.score_memory_metric({1: make_report(**needing(170)), 2: make_report(**needing(160))}, "step_peak")
+    counted = [derived.compute_memory_metrics(make_report(**needing(peak))) for peak in (170, 160)]
+    scored = memory.score_memory_metric(dict(enumerate(counted, 1)), "step_peak")
     assert scored == {1: math.log(memory.RESOLUTION), 2: math.log(memory.RESOLUTION)}
 
 
@@ -98,15 +100,15 @@ def growing(kib_a_step: int, mib_over_samples: int) -> dict[str, object]:
 
 def test_memory_that_each_call_keeps_is_a_growth(make_report: Callable[..., Report]) -> None:
     report = make_report(**growing(512, 150))
-    assert memory.measure_growth_per_call(report) == 512 << 10
+    assert derived.measure_growth_per_call(report) == 512 << 10
 
 
 @pytest.mark.parametrize(("kib_a_step", "mib_over_samples"), [(0, 150), (4, 1), (512, 0), (512, 15)])
 def test_memory_that_grows_in_one_place_alone_or_by_pages_is_none(
     make_report: Callable[..., Report], kib_a_step: int, mib_over_samples: int
 ) -> None:
-    assert memory.measure_growth_per_call(make_report(**growing(kib_a_step, mib_over_samples))) == 0
+    assert derived.measure_growth_per_call(make_report(**growing(kib_a_step, mib_over_samples))) == 0
 
 
 def test_without_counted_memory_nothing_grows(make_report: Callable[..., Report]) -> None:
-    assert memory.measure_growth_per_call(make_report()) == 0
+    assert derived.measure_growth_per_call(make_report()) == 0

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.analysis.costs.roofline import Roof, compute_achieved, find_roof
 from schemas.event import Report, Work
+from tests.orchestrator.conftest import figures_of
 
 ROOF = Roof(flops_per_s=100e9, bytes_per_s=20e9)
 
@@ -30,9 +31,9 @@ def test_without_work_or_time_nothing_is_achieved(flops: int, moved: int, call_n
 
 def test_the_roof_is_the_highest_that_any_process_saw_in_each_respect(make_report: Callable[..., Report]) -> None:
     ceilings = [{"flops_per_s": 3.0, "bytes_per_s": 1.0}, {"flops_per_s": 2.0, "bytes_per_s": 4.0}]
-    assert find_roof([make_report(ceiling=each) for each in ceilings]) == Roof(flops_per_s=3, bytes_per_s=4)
+    assert find_roof([figures_of(make_report(ceiling=each)) for each in ceilings]) == Roof(flops_per_s=3, bytes_per_s=4)
 
 
 def test_where_nothing_was_measured_there_is_no_roof(make_report: Callable[..., Report]) -> None:
     assert find_roof([]) is None
-    assert find_roof([make_report(ceiling={"flops_per_s": 0.0, "bytes_per_s": 1.0})]) is None
+    assert find_roof([figures_of(make_report(ceiling={"flops_per_s": 0.0, "bytes_per_s": 1.0}))]) is None

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from orchestrator.analysis.costs.memory import compute_memory_metrics
 from orchestrator.analysis.costs.phase_costs import summarise_phases
-from orchestrator.analysis.process_scores import make_cost_curves, score_records
+from orchestrator.analysis.derivation.memory import compute_memory_metrics
+from orchestrator.analysis.derivation.process import derive_processes
+from orchestrator.analysis.process_scores import list_phase_costs, make_cost_curves, score_processes
 from orchestrator.analysis.quality.starts import START_MARGIN, describe_starts, differ_by_start
-from orchestrator.analysis.results import result_from_records
+from orchestrator.analysis.results import summarise_cell
 from schemas.event import Report
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import a_spec
@@ -69,8 +70,8 @@ def test_what_disturbances_can_have_cost_is_no_gap(tell: Tell, make_report: Make
 
 
 def test_forked_processes_that_differ_do_not_count(tell: Tell) -> None:
-    assert [*score_records(tell((1000, 1001), (1000, 1002))).floor] == [1, 2, 3, 4]
-    assert [*score_records(tell((1000, 1001), (1100, 1102))).floor] == [1, 2]
+    assert [*score_processes(tell((1000, 1001), (1000, 1002))).floor] == [1, 2, 3, 4]
+    assert [*score_processes(tell((1000, 1001), (1100, 1102))).floor] == [1, 2]
 
 
 def make_phases(import_ns: int, first_ns: int) -> dict[str, object]:
@@ -104,7 +105,7 @@ def test_without_a_fresh_process_nothing_is_known_of_a_start(tell: Tell) -> None
 
 def test_the_first_result_of_a_mode_is_that_of_its_fresh_processes(tell: Tell) -> None:
     records = [*tell((1000, 1000), (), **make_phases(5, 70)), *move_blocks(tell((), (1000,), **make_phases(0, 900)), 9)]
-    result = result_from_records(records[0].spec.cell, records, 0)
+    result = summarise_cell(records[0].spec.cell, records, 0)
     assert (result.first_ns.estimate, result.jobs) == (70, 3)
 
 
@@ -116,10 +117,11 @@ def test_a_forked_process_has_no_memory_of_its_own(make_report: MakeReport) -> N
     assert compute_memory_metrics(make_report(**said, forked=True)) == {}
 
 
-def test_phases_are_those_of_fresh_processes(make_report: MakeReport) -> None:
+def test_phases_are_those_of_fresh_processes(make_report: MakeReport, make_record: MakeRecord) -> None:
     long, short = ([{"name": "import", "wall_ns": wall_ns, "cpu_ns": 1}] for wall_ns in (1000, 1))
     reports = [make_report(phases=long), make_report(phases=short, forked=True), make_report(phases=short, forked=True)]
-    assert [each.wall_ns.estimate for each in summarise_phases(reports)] == [1000]
+    processes = derive_processes([make_record(result=report) for report in reports])
+    assert [each.wall_ns.estimate for each in summarise_phases(list_phase_costs(processes))] == [1000]
 
 
 def test_a_reader_learns_that_only_fresh_processes_count(tell: Tell) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs
-from orchestrator.analysis.quality.steady_state import SteadyState, classify_trace
+from orchestrator.analysis.derivation.steady_state import SteadyState, classify_trace
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.analysis.statistics.looks import LOOKS, list_looks
 from orchestrator.analysis.stopping import should_stop

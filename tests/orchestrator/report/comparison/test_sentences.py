@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Verdict
-from orchestrator.analysis.quality.disturbance import Grade
+from orchestrator.analysis.quality.grades import Grade
 from orchestrator.analysis.results import Result, group_results
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.comparison.changes import Change, Ratio

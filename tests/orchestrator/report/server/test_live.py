@@ -54,7 +54,7 @@ def test_the_next_look_renders_only_what_has_changed(
     live.update(found)
     assert rendered.names == ["progress.html"]
     place.write_record(make_record(block=13))
-    found.watcher.refresh()
+    found.reader.refresh()
     rendered.names.clear()
     live.made_s = -1e9
     live.update(found)

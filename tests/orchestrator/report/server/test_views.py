@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orchestrator.analysis.derivation.process import derive_processes
 from orchestrator.analysis.run import Run
 from orchestrator.records.store import Store
 from orchestrator.report.server import views
@@ -70,7 +71,7 @@ def test_progress_of_a_running_sweep_has_its_age_and_the_end_of_the_running_jobs
 
 def test_jobs_are_listed_with_their_time_or_their_reason(make_record: Callable[..., JobRecord]) -> None:
     records = [make_record(), make_record(block=2, outcome="killed"), make_record(block=3, outcome="unsupported")]
-    unsupported, killed, measured = views.list_jobs(records)
+    unsupported, killed, measured = views.list_jobs(derive_processes(records))
     assert (measured.outcome, measured.text, measured.is_bad) == ("measured", "1.00 µs", False)
     assert (killed.text, killed.is_bad) == ("because it was killed", True)
     assert (unsupported.text, unsupported.is_bad) == ("because it was unsupported", False)

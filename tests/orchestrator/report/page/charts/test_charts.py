@@ -10,7 +10,8 @@ import pytest
 import vl_convert
 
 from orchestrator.analysis.costs.phase_costs import PHASES
-from orchestrator.analysis.quality.disturbance import Flag
+from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.derivation.process import derive_processes
 from orchestrator.analysis.run import Run
 from orchestrator.report.page import vega
 from orchestrator.report.page.charts import (
@@ -55,7 +56,7 @@ def figures(run: Run) -> list[Chart]:
         warmup.make_chart(section),
         samples.make_chart(section, 9),
         roofline.make_chart(section),
-        schedule.make_chart(run.records, 9),
+        schedule.make_chart(run.processes, 9),
     ]
     assert None not in found
     return [figure for figure in found if figure is not None]
@@ -303,7 +304,7 @@ def test_the_roof_is_drawn_over_all_modes_and_each_has_its_share_of_it(known_run
 
 
 def test_the_schedule_has_every_job_that_was_started_and_says_which_failed(known_run: Run) -> None:
-    figure = schedule.make_chart(known_run.records, 9)
+    figure = schedule.make_chart(known_run.processes, 9)
     assert figure is not None
     assert len(figure.rows) == len(known_run.records) - 1
     cells = {record.spec.cell.id for record in known_run.records}
@@ -320,7 +321,7 @@ def test_a_job_whose_start_is_no_date_is_in_the_table_alone(known_run: Run) -> N
     job = known_run.records[0]
     assert job.outside is not None
     odd = job.model_copy(update={"outside": job.outside.model_copy(update={"started": "<b>yesterday</b>"})})
-    figure = schedule.make_chart([odd, *known_run.records[1:20]], 9)
+    figure = schedule.make_chart(derive_processes([odd, *known_run.records[1:20]]), 9)
     assert figure is not None
     said = [cell for row in figure.table.rows for cell in row.cells[1:] if cell]
     assert len(said) == len(figure.rows) + 1
@@ -335,4 +336,4 @@ def test_a_group_without_a_measured_cell_has_the_picture_of_its_times_alone(know
     assert [*cost.make_charts(section)] == []
     assert {each.make_chart(section) for each in (ratios, phases, memory, warmup, roofline)} == {None}
     assert samples.make_chart(section, 9) is None
-    assert schedule.make_chart(refused, 9) is None
+    assert schedule.make_chart(derive_processes(refused), 9) is None

@@ -7,11 +7,7 @@ cores busy. Waiting therefore counts only up to the time that the worker left it
 The counters are read once a burst of samples. All waiting of a burst may have fallen on any one of its samples.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
-
-import numpy as np
 
 from schemas.event import Report
 from schemas.record import JobRecord
@@ -28,12 +24,6 @@ TIME_SLICE_NS = 3_000_000
 
 # With fewer undisturbed samples than this, the typical time comes from all samples.
 FEWEST_UNDISTURBED = 8
-
-# The slowest acceptable canary relative to the sweep's fastest, and the strongest acceptable rank correlation.
-CANARY_LIMIT = 1.05
-DRIFT_LIMIT = 0.5
-
-Grade = Literal["A", "B", "C"]
 
 
 class Flag(StrEnum):
@@ -128,44 +118,12 @@ def is_bounded_by_cpu_time(record: JobRecord) -> bool:
     return min(report.samples_ns) > TIME_SLICE_NS and all(find_disturbed_samples(report, count_cores(record)))
 
 
-def find_flags(record: JobRecord, canary_floor_ns: float) -> frozenset[Flag]:
-    """Return the flags of one process. `canary_floor_ns` is the fastest canary of the sweep."""
-    report = record.report
-    if report is None:
-        return frozenset()
+def find_own_flags(record: JobRecord, report: Report) -> frozenset[Flag]:
+    """Return the flags of a process that it alone shows, without a look at the others of its sweep."""
     lost, noise, wall = compute_lost_shares(report, count_cores(record)), report.noise, sum(report.samples_ns)
     found = {
         Flag.DELAY: sum(share > LOST_SHARE_LIMIT for share in lost) > 0.2 * len(lost),
         Flag.STEAL: sum(noise.steal_ns) > LOST_SHARE_LIMIT * wall * record.host.cores,
         Flag.THROTTLED: bool(noise.throttled),
-        Flag.CANARY: min(noise.canary_ns, default=0) > CANARY_LIMIT * canary_floor_ns,
     }
     return frozenset(flag for flag, raised in found.items() if raised)
-
-
-def find_canary_floor_ns(records: Sequence[JobRecord]) -> float:
-    """Return the fastest canary of a sweep; 0 if no process ran the canary."""
-    return min((min(r.report.noise.canary_ns, default=0) for r in records if r.report is not None), default=0)
-
-
-def is_drifting(floors: Sequence[float]) -> bool:
-    """Return True if a cell's times follow the order in which they were taken (Spearman's rank correlation)."""
-    # With few processes, a correlation with their order arises by chance.
-    if len(set(floors)) < FEWEST_UNDISTURBED:
-        return False
-    ranks = np.argsort(np.argsort(floors))
-    return bool(abs(np.corrcoef(np.arange(len(floors)), ranks)[0, 1]) > DRIFT_LIMIT)
-
-
-def grade_cell(per_process: Sequence[frozenset[Flag]], *, drift: bool) -> Grade:
-    """Return the grade of a cell from the flags of its processes. It informs, and takes no claim away.
-
-    A: at most one process in five was flagged. C: more than half were, or a quota stopped one. B: anything between.
-    """
-    # The canary and drift describe the machine as a whole, so they can lower A to B and no further.
-    hard = [flagged - {Flag.CANARY} for flagged in per_process]
-    share = sum(map(bool, hard)) / max(1, len(hard))
-    if share > 0.5 or any(Flag.THROTTLED in flagged for flagged in hard):
-        return "C"
-    soft = sum(Flag.CANARY in flagged for flagged in per_process) > 0.5 * len(per_process)
-    return "B" if share > 0.2 or soft or drift else "A"

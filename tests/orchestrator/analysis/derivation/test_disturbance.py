@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from orchestrator.analysis.quality import disturbance
-from orchestrator.analysis.quality.disturbance import Flag, Grade
+from orchestrator.analysis.derivation import disturbance
+from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.quality import flags, grades
+from orchestrator.analysis.quality.grades import Grade
 from schemas.event import Report
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import a_cell
@@ -35,7 +37,7 @@ def report_of(record: JobRecord) -> Report:
 
 
 def test_a_quiet_process_has_no_flag(noisy: Noisy) -> None:
-    assert disturbance.find_flags(noisy(), 100) == NOTHING
+    assert flags.find_flags(noisy(), 100) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_a_quiet_process_has_no_flag(noisy: Noisy) -> None:
     ],
 )
 def test_each_disturbance_has_its_flag(noisy: Noisy, noise: Mapping[str, object], flag: Flag) -> None:
-    assert disturbance.find_flags(noisy(**noise), 100) == {flag}
+    assert flags.find_flags(noisy(**noise), 100) == {flag}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_each_disturbance_has_its_flag(noisy: Noisy, noise: Mapping[str, object]
     ],
 )
 def test_little_is_not_enough_for_a_flag(noisy: Noisy, noise: Mapping[str, object]) -> None:
-    assert disturbance.find_flags(noisy(**noise), 100) == NOTHING
+    assert flags.find_flags(noisy(**noise), 100) == NOTHING
 
 
 def test_threads_that_wait_for_each_other_are_no_disturbance(noisy: Noisy) -> None:
@@ -82,7 +84,7 @@ def test_a_burst_that_waited_marks_only_samples_that_left_their_core_unused(nois
     assert disturbance.compute_lost_ns(report_of(waited), cores=1) == [0, 300, 0, 300, 0, 0, 0, 0, 0, 0]
     assert disturbance.find_disturbed_samples(report_of(waited), cores=1) == [False, True, False, True] + [False] * 6
     # Two of ten samples are not more than a fifth, although half of the bursts waited.
-    assert disturbance.find_flags(waited, 100) == NOTHING
+    assert flags.find_flags(waited, 100) == NOTHING
 
 
 def test_steal_marks_a_whole_burst(noisy: Noisy) -> None:
@@ -172,14 +174,14 @@ def test_no_other_process_is_bounded_by_its_cpu_time(
 
 
 def test_a_job_without_a_report_cannot_be_disturbed(make_record: MakeRecord) -> None:
-    assert disturbance.find_flags(make_record(outcome="raised"), 0) == NOTHING
+    assert flags.find_flags(make_record(outcome="raised"), 0) == NOTHING
 
 
 def test_the_canary_is_measured_against_the_best_of_the_sweep(noisy: Noisy, make_record: MakeRecord) -> None:
     songs = [(120,) * 9 + (100,), (95,) * 9 + (90,)]
     records = [*(noisy(canary_ns=song) for song in songs), make_record(outcome="raised")]
-    assert disturbance.find_canary_floor_ns(records) == 90
-    assert disturbance.find_canary_floor_ns([]) == 0
+    assert flags.find_canary_floor_ns(records) == 90
+    assert flags.find_canary_floor_ns([]) == 0
 
 
 DELAYED, SLOW, STOPPED = frozenset({Flag.DELAY}), frozenset({Flag.CANARY}), frozenset({Flag.THROTTLED})
@@ -204,20 +206,20 @@ DELAYED, SLOW, STOPPED = frozenset({Flag.DELAY}), frozenset({Flag.CANARY}), froz
 def test_a_grade_says_how_far_a_cell_may_be_trusted(
     processes: list[frozenset[Flag]], grade: Grade, *, drift: bool
 ) -> None:
-    assert disturbance.grade_cell(processes, drift=drift) == grade
+    assert grades.grade_cell(processes, drift=drift) == grade
 
 
 def test_times_that_follow_the_order_of_the_sweep_drift() -> None:
     climbing = [0.1 * step for step in range(12)]
     shuffled = [climbing[(7 * step) % 12] for step in range(12)]
-    assert disturbance.is_drifting(climbing)
-    assert disturbance.is_drifting(climbing[::-1])
-    assert not disturbance.is_drifting(shuffled)
+    assert grades.is_drifting(climbing)
+    assert grades.is_drifting(climbing[::-1])
+    assert not grades.is_drifting(shuffled)
 
 
 def test_too_few_processes_cannot_drift() -> None:
-    assert not disturbance.is_drifting([1, 2, 3, 4, 5, 6, 7])
-    assert not disturbance.is_drifting([1, 2] * 10)
+    assert not grades.is_drifting([1, 2, 3, 4, 5, 6, 7])
+    assert not grades.is_drifting([1, 2] * 10)
 
 
 def test_every_flag_has_a_meaning_in_words() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.quality.steady_state import WINDOW, classify_trace
+from orchestrator.analysis.derivation.steady_state import WINDOW, classify_trace
 
 # Measured first calls of a traced TorchScript step.
 TORCHSCRIPT_NS = (46_600_000, 90_800_000, 1_230_000, 143_000, 92_000, 79_000, 71_000, 66_000)

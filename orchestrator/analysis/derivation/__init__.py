@@ -1,0 +1,1 @@
+"""What the analysis needs of each record of a run, derived once."""

@@ -1,0 +1,66 @@
+"""Memory metrics of one process, from the costs of its phases and the memory pass. Pure; all in bytes."""
+
+import statistics
+from itertools import pairwise
+
+from schemas.event import Memory, PhaseMemory, PhaseName, Report
+from schemas.sweep import MemoryMetric
+
+# A call that keeps less than some pages cannot be told from the allocator's own moves.
+LEAST_GROWTH = 1 << 14
+
+# The rates of growth in the memory pass and over the samples may differ by this factor.
+GROWTH_FACTOR = 2
+
+PREPARATION_PHASES: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
+
+
+def compute_memory_metrics(report: Report) -> dict[MemoryMetric, float]:
+    """Compute the memory metrics of one process; empty where its system does not count memory, or it was forked."""
+    # A step's peak is measured from before the first call, not from before that step. A framework with its own memory
+    # pool returns nothing to the system, and would seem to need no memory from call to call.
+    marks = {cost.name: cost.memory for cost in report.phases if cost.memory is not None}
+    is_complete = not report.forked and {"import", "data", "build"} <= marks.keys()
+    if report.memory is None or not report.memory.steps or not is_complete:
+        return {}
+    ready = (marks.get("load") or marks["build"]).end
+    highest = max(step.peak for step in report.memory.steps)
+    preparing = [marks[name].peak for name in PREPARATION_PHASES if name in marks]
+    return {
+        "import": measure_growth(marks["import"]),
+        "static": max(0, ready - marks["build"].start),
+        "compile_peak": max(0, max(preparing, default=ready) - ready),
+        "step_peak": max(0, highest - ready),
+        "footprint": max(0, highest - measure_growth(marks["data"])),
+        **compute_device_metrics(report.memory),
+    }
+
+
+def compute_device_metrics(memory: Memory) -> dict[MemoryMetric, float]:
+    """Return the two views of a GPU's memory that are available: the framework's, and the driver's."""
+    seen = memory.device
+    if seen is None:
+        return {}
+    views: dict[MemoryMetric, int | None] = {"device_peak": seen.peak, "device_process": seen.process}
+    return {metric: count for metric, count in views.items() if count is not None}
+
+
+def measure_growth(memory: PhaseMemory) -> int:
+    """Return the growth of resident memory from the start of a phase to its end; zero if it shrank."""
+    return max(0, memory.end - memory.start)
+
+
+def measure_growth_per_call(report: Report) -> float:
+    """Return the bytes by which resident memory grows with each call; 0 if it does not keep growing.
+
+    It must grow from step to step of the memory pass, and over the samples at about the same rate: a framework's pool
+    also grows now and then.
+    """
+    steady = next((cost.memory for cost in report.phases if cost.name == "steady" and cost.memory is not None), None)
+    starts = [step.start for step in report.memory.steps] if report.memory else []
+    grown = [after - before for before, after in pairwise(starts)]
+    if steady is None or len(grown) < 2 or min(grown) < LEAST_GROWTH:
+        return 0.0
+    of_steps = statistics.median(grown)
+    of_samples = (steady.end - steady.start) / (report.calls * len(report.samples_ns))
+    return of_steps if of_steps / GROWTH_FACTOR <= of_samples <= of_steps * GROWTH_FACTOR else 0.0

@@ -1,0 +1,237 @@
+"""The index of a large run: a table of what was derived of its records, so that nobody derives it twice.
+
+It is a file of Apache Arrow, which is mapped into memory: long columns take none until they are looked at. A row holds
+while its record's file is the same, and the code of the analysis too. So no row is ever trusted over its record, and
+the file may be removed at any time. Without the library, or in a folder that cannot be written to, there is no index.
+"""
+
+import functools
+import hashlib
+import math
+import mmap
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate, chain, compress, pairwise, starmap
+from pathlib import Path
+from typing import IO, Any, Final, Literal, TypeAlias, get_args
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+import schemas
+from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.derivation.process import Figures, Process, StoredText
+from orchestrator.files.atomic import open_regular, write_file
+from orchestrator.records.store import Stamp, Store
+from schemas.artefact import Artefact
+from schemas.event import NewShape
+from schemas.job import Cell
+from schemas.machine_type import MachineType
+from schemas.models import Likeness, ModelSource
+from schemas.sweep import MemoryMetric
+
+# What a column holds: numbers, truths, words that repeat, texts that do not, texts that are read only when they are
+# looked at, lists of numbers of any length, and objects as JSON that repeats.
+Kind: TypeAlias = Literal["int", "float", "bool", "word", "text", "stored", "ints", "floats", "json"]
+
+WORDS: Final = ("cell_id", "outcome", "reason", "advice", "start", "obstacle", "steady", "referee", "agreement")
+KINDS: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(("block", "position", "attempt", "took_ns", "sample_ns", "calls", "undisturbed"), "int"),
+    **dict.fromkeys(("canary_ns", "settling_ns", "second_ns", "before_model_ns", "least_before_model_ns"), "int"),
+    **dict.fromkeys(("first_result_ns", "least_first_result_ns", "load_ns", "compilations"), "int"),
+    **dict.fromkeys(("floor_ns", "least_floor_ns", "typical_ns", "median_ns", "null_ns", "busy_share"), "float"),
+    **dict.fromkeys(
+        ("growth_bytes", "peak_flops_per_s", "peak_bytes_per_s", "largest_error", "its_tolerance"), "float"
+    ),
+    **dict.fromkeys(("forked", "throttled", "bounded_by_cpu_time", "is_uneven"), "bool"),
+    **dict.fromkeys((*WORDS, "inputs_sha256", "build_info"), "word"),
+    **dict.fromkeys(("name", "file", "started"), "text"),
+    **dict.fromkeys(("phases", "sketched"), "stored"),
+    **dict.fromkeys(("log_samples", "percentiles", "memory"), "floats"),
+    "laps": "ints",
+}
+OBJECTS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    "cell": TypeAdapter(Cell),
+    "seed": TypeAdapter(int),
+    "model": TypeAdapter(ModelSource | None),
+    "artefact": TypeAdapter(Artefact | None),
+    "machine": TypeAdapter(MachineType),
+    "own_flags": TypeAdapter(tuple[Flag, ...]),
+    "work_flops": TypeAdapter(int),
+    "work_bytes": TypeAdapter(int),
+    "versions": TypeAdapter(dict[str, str]),
+    "warnings": TypeAdapter(tuple[str, ...]),
+    "notes": TypeAdapter(tuple[str, ...]),
+    "new_shapes": TypeAdapter(tuple[NewShape, ...]),
+    "likeness": TypeAdapter(Likeness),
+}
+METRICS: Final[tuple[MemoryMetric, ...]] = get_args(MemoryMetric)
+
+PROCESS_FIELDS: Final = tuple(field.name for field in fields(Process) if field.name != "figures")
+FIGURE_FIELDS: Final = tuple(field.name for field in fields(Figures))
+STAMP_FIELDS: Final = ("size", "mtime_ns", "ctime_ns", "inode")
+MEASURED: Final = "has_figures"
+VERSION: Final = b"derivation"
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Conversion of a field whose column has another form."""
+
+    encode: Callable[[Any], Sequence[float]]
+    decode: Callable[[Sequence[float]], object]
+
+
+def encode_missing(values: Iterable[float | None]) -> list[float]:
+    """Return numbers with NaN for those that are missing."""
+    return [math.nan if value is None else value for value in values]
+
+
+CODECS: Final[Mapping[str, Codec]] = {
+    "percentiles": Codec(
+        encode_missing, lambda values: tuple(None if math.isnan(value) else value for value in values)
+    ),
+    "memory": Codec(
+        lambda found: encode_missing(map(found.get, METRICS)) if found else (),
+        lambda values: {name: value for name, value in zip(METRICS, values, strict=False) if not math.isnan(value)},
+    ),
+}
+
+
+@functools.cache
+def hash_derivation() -> str:
+    """Return the hash of the code that derives processes from records: with other code, they are derived anew."""
+    digest = hashlib.sha256()
+    roots = (Path(__file__).parent, Path(schemas.__file__).parent)
+    for path in (path for root in roots for path in sorted(root.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
+    """Return the processes of the records that have not changed since, by the names of their files.
+
+    `stamps` are those of the records as they are now. An index that cannot be read counts as absent.
+    """
+    try:
+        with open_regular(store.index_path) as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content))).read_all()
+        if (table.schema.metadata or {}).get(VERSION) != hash_derivation().encode():
+            return {}
+        # A run may come from anybody, and its offsets must not lead out of its columns.
+        table.validate(full=True)
+        return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
+    except (OSError, KeyError, ValueError):  # Arrow's own errors are among these
+        return {}
+
+
+def read_rows(table: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[Process]:
+    """Yield the processes of the rows whose records are as they were, in the order of the rows."""
+    then = zip(*(list_numbers(table, name) for name in STAMP_FIELDS), strict=True)
+    kept = [stamps.get(file) == stamp for file, stamp in zip(read_field(table, "file"), then, strict=True)]
+    made = starmap(Figures, zip(*(read_field(table, name) for name in FIGURE_FIELDS), strict=True))
+    is_measured = list_numbers(table, MEASURED)
+    figures = (each if is_there else None for each, is_there in zip(made, is_measured, strict=True))
+    rows = starmap(Process, zip(*(read_field(table, name) for name in PROCESS_FIELDS), figures, strict=True))
+    return compress(rows, kept)
+
+
+def read_field(table: pa.Table, name: str) -> Iterable[Any]:
+    """Return the values of a field, in the order of the rows."""
+    column, kind = table.column(name).chunk(0), KINDS.get(name, "json")
+    match kind:
+        case "int" | "float" | "bool":
+            return list_numbers(table, name)
+        case "ints" | "floats":
+            lists = slice_lists(column, "q" if kind == "ints" else "d")
+            codec = CODECS.get(name)
+            return map(codec.decode, lists) if codec else lists
+        case "text":
+            return list_objects(column)
+        case "stored":
+            return (StoredText(column, row) for row in range(len(column)))
+    words = list_objects(column.dictionary)
+    if kind == "json":
+        words = [OBJECTS[name].validate_json(word) for word in words]
+    return [None if place is None else words[place] for place in list_objects(column.indices)]
+
+
+def list_numbers(table: pa.Table, name: str) -> list[Any]:
+    """Return a column of numbers, with None where there is none."""
+    column = table.column(name).chunk(0)
+    # The long way, by way of an object for each, only where some are missing.
+    return list_objects(column) if column.null_count else [*column.to_numpy(zero_copy_only=False).tolist()]
+
+
+def list_objects(column: pa.Array) -> list[Any]:
+    """Return the values of a column, with None where there is none."""
+    return [*column.to_pylist()]
+
+
+def slice_lists(column: pa.LargeListArray, code: str) -> Iterator[Sequence[float]]:
+    """Yield the lists of a column of integers ("q") or floats ("d") without copying their numbers."""
+    plain = memoryview(column.values.buffers()[1] or b"").cast("B")
+    numbers: memoryview[float] | memoryview[int] = plain.cast("q") if code == "q" else plain.cast("d")
+    return (numbers[start:stop] for start, stop in pairwise(column.offsets.to_numpy().tolist()))
+
+
+def write_index(store: Store, found: Mapping[str, Process], stamps: Mapping[str, Stamp]) -> None:
+    """Write the index of these processes, by the names of their files, which had these stamps when they were read.
+
+    Where that is not possible, there is none: it saves time, and nothing rests on it.
+    """
+    try:
+        table = make_table([*found.values()], [stamps[name] for name in found])
+
+        def write(file: IO[bytes]) -> None:
+            with pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+
+        write_file(store.index_path, write)
+    except (OSError, ValueError):
+        return
+
+
+def make_table(processes: Sequence[Process], stamps: Sequence[Stamp]) -> pa.Table:
+    """Return the table of these processes with the stamps of their files."""
+    figures = [process.figures for process in processes]
+    columns = {
+        **{name: pa.array(numbers) for name, numbers in zip(STAMP_FIELDS, zip(*stamps, strict=True), strict=True)},
+        MEASURED: pa.array([each is not None for each in figures]),
+        **{name: make_column(name, [getattr(each, name) for each in processes]) for name in PROCESS_FIELDS},
+        **{
+            name: make_column(name, [None if each is None else getattr(each, name) for each in figures])
+            for name in FIGURE_FIELDS
+        },
+    }
+    return pa.table(columns, metadata={VERSION: hash_derivation().encode()})
+
+
+def make_column(name: str, values: Sequence[Any]) -> pa.Array:
+    """Return the column of a field; None: that process has none."""
+    kind = KINDS.get(name, "json")
+    match kind:
+        case "int":
+            return pa.array(values, pa.int64())
+        case "float":
+            return pa.array(values, pa.float64())
+        case "bool":
+            return pa.array(values, pa.bool_())
+        case "ints" | "floats":
+            codec = CODECS.get(name)
+            lists = [() if each is None else codec.encode(each) if codec else each for each in values]
+            offsets = [0, *accumulate(map(len, lists))]
+            numbers = array("q" if kind == "ints" else "d", chain.from_iterable(lists))
+            flat = pa.array(np.frombuffer(numbers, numbers.typecode))
+            return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat)
+        case "text":
+            return pa.array(values, pa.large_string())
+        case "stored":
+            return pa.array(["" if each is None else str(each) for each in values], pa.large_binary())
+        case "json":
+            dump = OBJECTS[name].dump_json
+            values = [None if each is None else dump(each).decode() for each in values]
+    return pa.array(values, pa.string()).dictionary_encode()

@@ -1,0 +1,64 @@
+"""The reader of a run that may still be growing: each record is evaluated once, and again only if its file changes."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from orchestrator.analysis.derivation.process import Process, make_process
+from orchestrator.errors import UsageError
+from orchestrator.records import store
+from orchestrator.records.store import Stamp
+
+# Of fewer records than this, reading all is as quick as importing the library that reads an index of them.
+LEAST_INDEXED = 500
+
+
+@dataclass(slots=True)
+class RunReader:
+    """The processes of one run by block, position and attempt, and what cannot be read, each with the reason."""
+
+    place: store.Store
+    processes: tuple[Process, ...] = ()
+    skipped: tuple[str, ...] = ()
+    revision: int = 0
+    """The number of times that something had changed."""
+    _stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    _found: dict[str, Process | str] = field(default_factory=dict)
+
+    def refresh(self) -> bool:
+        """Evaluate the records that are new or have changed; return whether there were any.
+
+        Those of a large run are looked up in its index first, and the index is written anew.
+        """
+        stamps = self.place.list_record_stamps()
+        if stamps == self._stamps:
+            return False
+        kept = {name: self._found[name] for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
+        index = import_index() if len(stamps) - len(kept) >= LEAST_INDEXED else None
+        known = index.read_index(self.place, stamps) if index else {}
+        self._found = {name: kept.get(name) or known.get(name) or self._evaluate(name) for name in stamps}
+        found = {name: each for name, each in self._found.items() if isinstance(each, Process)}
+        if index and len(known) < len(found):
+            index.write_index(self.place, found, stamps)
+        self._stamps, self.revision = stamps, self.revision + 1
+        in_order = sorted(found.values(), key=lambda each: (each.block, each.position, each.attempt))
+        self.processes = tuple(in_order)
+        self.skipped = tuple(each for each in self._found.values() if isinstance(each, str))
+        return True
+
+    def _evaluate(self, name: str) -> Process | str:
+        """Return what is derived of a record, or why it cannot be read."""
+        path = self.place.jobs_folder / name
+        try:
+            return make_process(store.read_record(path), name)
+        except UsageError as error:
+            return str(error).replace(str(path), name)
+
+
+def import_index() -> ModuleType | None:
+    """Import the module that reads and writes an index; None if its library is not installed."""
+    try:
+        return importlib.import_module("orchestrator.analysis.derivation.record_index")
+    except ImportError:
+        return None
