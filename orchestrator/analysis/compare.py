@@ -46,7 +46,8 @@ class Scores:
     `sampling` describes the sampling of that process. A block without an entry may be compared with any other. `least`
     is the floor less what disturbances can have cost; a block without an entry lost nothing. `samples` are the log
     times of all samples, ascending, and `undisturbed` is the number of those that no disturbance hit; floors of a block
-    without an entry are compared as they are.
+    without an entry are compared as they are. `even_count` is the number of samples if all blocks have the same and no
+    disturbance cost anything, and 0 otherwise: floors of equal counts need no adjustment.
     """
 
     floor: Mapping[int, float]
@@ -55,6 +56,12 @@ class Scores:
     least: Mapping[int, float] = field(default_factory=dict)
     samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
     undisturbed: Mapping[int, int] = field(default_factory=dict)
+    even_count: int = 0
+
+    def take_floors(self, blocks: Collection[int]) -> Floors:
+        """Return the floors of these blocks as they are."""
+        found = {block: self.floor[block] for block in blocks}
+        return Floors(found, found, found)
 
     def draw_floors(self, drawn: Mapping[int, int | None], left_to_other: Mapping[int, int | None]) -> Floors:
         """Return the floors of these blocks, each as expected of that number of its samples; None: of all.
@@ -159,38 +166,94 @@ def compare_pairs(
 
     Blocks in which the two were sampled differently are left out, and `reason` explains it.
     """
-    left_out = [find_unlike_blocks(scores[a].sampling, scores[b].sampling) for a, b in pairs]
-    floors = [pair_floors(scores[a], scores[b], out) for (a, b), out in zip(pairs, left_out, strict=True)]
-    estimates = [bound_ratio(*both, partial(estimate_paired_ratio, alpha=alpha)) for both in floors]
-    # A disturbance can weaken a difference and never strengthen it, so what withstands is significant as well.
-    significant = reject_by_holm([measured.p for measured, _ in estimates], alpha)
-    withstanding = reject_by_holm([bounded.p for _, bounded in estimates], alpha)
-    found = []
-    for place, (a, b) in enumerate(pairs):
-        measured, bounded = estimates[place]
-        typical = hodges_lehmann(_subtract_logs(scores[a].typical, scores[b].typical, left_out[place]), alpha)
-        found.append(
-            Comparison(
-                baseline=a,
-                cell=b,
-                blocks=len(floors[place][0].measured),
-                ratio=measured.interval.exp(),
-                typical_ratio=typical.exp(),
-                p=measured.p,
-                significant=significant[place],
-                verdict=decide_verdict(
-                    bounded.interval, typical, significant=withstanding[place], margin=math.log1p(margin)
-                ),
-                undisturbed=None if bounded.interval == measured.interval else bounded.interval.exp(),
-                reason=format_left_out_blocks(left_out[place]),
-            )
+    found = [(a, b, estimate_pair(scores[a], scores[b], alpha)) for a, b in pairs]
+    return decide_family(found, margin=margin, alpha=alpha)
+
+
+def compare_all_and_some(
+    scores: Mapping[str, Scores], pairs: Sequence[tuple[str, str]], *, margin: float = MARGIN, alpha: float = ALPHA
+) -> tuple[tuple[Comparison, ...], tuple[Comparison, ...]]:
+    """Compare every pair of cells as one family of tests, and these pairs as another; each is estimated once."""
+    found = {(a, b): estimate_pair(scores[a], scores[b], alpha) for a, b in combinations(scores, 2)}
+    either_way = found | {(b, a): estimate.flipped() for (a, b), estimate in found.items()}
+    every = decide_family([(a, b, estimate) for (a, b), estimate in found.items()], margin=margin, alpha=alpha)
+    return every, decide_family([(a, b, either_way[a, b]) for a, b in pairs], margin=margin, alpha=alpha)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairEstimate:
+    """The log ratio of two cells over the blocks that count, before any family of tests decides on it."""
+
+    blocks: int
+    measured: RatioEstimate
+    bounded: RatioEstimate
+    typical: Interval
+    reason: str
+
+    def flipped(self) -> "PairEstimate":
+        """Return the same estimate with the two cells exchanged."""
+        return PairEstimate(
+            blocks=self.blocks,
+            measured=_negate_estimate(self.measured),
+            bounded=_negate_estimate(self.bounded),
+            typical=_negate_logs(self.typical),
+            reason=self.reason,
         )
-    return tuple(found)
+
+
+def _negate_estimate(found: RatioEstimate) -> RatioEstimate:
+    return RatioEstimate(_negate_logs(found.interval), found.p)
+
+
+def _negate_logs(interval: Interval) -> Interval:
+    return Interval(-interval.estimate, -interval.high, -interval.low)
+
+
+def estimate_pair(baseline: Scores, cell: Scores, alpha: float) -> PairEstimate:
+    """Estimate the log ratio of two cells at a level of the family of tests that will decide on it."""
+    left_out = find_unlike_blocks(baseline.sampling, cell.sampling)
+    floors = pair_floors(baseline, cell, left_out)
+    measured, bounded = bound_ratio(*floors, partial(estimate_paired_ratio, alpha=alpha))
+    return PairEstimate(
+        blocks=len(floors[0].measured),
+        measured=measured,
+        bounded=bounded,
+        typical=hodges_lehmann(_subtract_logs(baseline.typical, cell.typical, left_out), alpha),
+        reason=format_left_out_blocks(left_out),
+    )
+
+
+def decide_family(
+    pairs: Sequence[tuple[str, str, PairEstimate]], *, margin: float, alpha: float
+) -> tuple[Comparison, ...]:
+    """Decide on these pairs, a baseline and a cell each with their estimate, as one family of tests (Holm)."""
+    # A disturbance can weaken a difference and never strengthen it, so what withstands is significant as well.
+    significant = reject_by_holm([found.measured.p for _, _, found in pairs], alpha)
+    withstanding = reject_by_holm([found.bounded.p for _, _, found in pairs], alpha)
+    return tuple(
+        Comparison(
+            baseline=a,
+            cell=b,
+            blocks=found.blocks,
+            ratio=found.measured.interval.exp(),
+            typical_ratio=found.typical.exp(),
+            p=found.measured.p,
+            significant=is_significant,
+            verdict=decide_verdict(
+                found.bounded.interval, found.typical, significant=withstands, margin=math.log1p(margin)
+            ),
+            undisturbed=None if found.bounded.interval == found.measured.interval else found.bounded.interval.exp(),
+            reason=found.reason,
+        )
+        for (a, b, found), is_significant, withstands in zip(pairs, significant, withstanding, strict=True)
+    )
 
 
 def pair_floors(baseline: Scores, cell: Scores, left_out: Collection[int] = ()) -> tuple[Floors, Floors]:
     """Return the floors of two cells in the blocks that they share, in each block of the same number of samples."""
     shared = (baseline.floor.keys() & cell.floor.keys()).difference(left_out)
+    if baseline.even_count and baseline.even_count == cell.even_count:
+        return baseline.take_floors(shared), cell.take_floors(shared)
     drawn = {block: count_common_samples(baseline.samples.get(block), cell.samples.get(block)) for block in shared}
     return (
         baseline.draw_floors(drawn, {block: cell.undisturbed.get(block) for block in shared}),

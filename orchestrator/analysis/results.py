@@ -14,8 +14,8 @@ from orchestrator.analysis.compare import (
     Comparison,
     Scores,
     Standing,
+    compare_all_and_some,
     compare_all_pairs,
-    compare_pairs,
     compute_standings,
     index_both_ways,
 )
@@ -338,8 +338,7 @@ def compare_group(
     chosen = choose_baseline(results, baseline)
     pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, compared)
     alpha = looks.choose_alpha(len(pairs))
-    all_pairs = compare_all_pairs(of_label, margin=margin, alpha=alpha)
-    comparisons = compare_pairs(of_label, pairs, margin=margin, alpha=alpha)
+    all_pairs, comparisons = compare_all_and_some(of_label, pairs, margin=margin, alpha=alpha)
     # The number of blocks chooses the family, not the data, so its level holds.
     family = all_pairs if count_blocks_for_ranks(all_pairs, alpha) == 0 else comparisons
     return Group(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from orchestrator.analysis.derivation.run_reader import index_records
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.stopping import has_reached_goal
 from orchestrator.environments.cache import find_cache_folder
@@ -81,6 +82,7 @@ class PlannedRun:
         peaks.save()
         ended = self.manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
         self.folder.write_manifest(ended)
+        index_records(self.folder, going.records)
         return Run(name=self.folder.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 
 

@@ -165,7 +165,7 @@ _derived: dict[int, tuple[weakref.ref[JobRecord], Process]] = {}
 
 def derive_processes(jobs: Iterable[Job]) -> list[Process]:
     """Return the processes of these jobs, in their order."""
-    return [derive_process(job) for job in jobs]
+    return [job if isinstance(job, Process) else derive_process(job) for job in jobs]
 
 
 def derive_process(job: Job) -> Process:

@@ -6,11 +6,13 @@ the file may be removed at any time. Without the library, or in a folder that ca
 """
 
 import functools
+import gc
 import hashlib
 import math
 import mmap
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import accumulate, chain, compress, pairwise, starmap
 from pathlib import Path
@@ -21,6 +23,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 import schemas
+from orchestrator.analysis import statistics
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText
 from orchestrator.files.atomic import open_regular, write_file
@@ -104,7 +107,7 @@ CODECS: Final[Mapping[str, Codec]] = {
 def hash_derivation() -> str:
     """Return the hash of the code that derives processes from records: with other code, they are derived anew."""
     digest = hashlib.sha256()
-    roots = (Path(__file__).parent, Path(schemas.__file__).parent)
+    roots = (Path(__file__).parent, Path(statistics.__file__).parent, Path(schemas.__file__).parent)
     for path in (path for root in roots for path in sorted(root.rglob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -123,9 +126,22 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
             return {}
         # A run may come from anybody, and its offsets must not lead out of its columns.
         table.validate(full=True)
-        return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
+        with pause_collector():
+            return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
     except (OSError, KeyError, ValueError):  # Arrow's own errors are among these
         return {}
+
+
+@contextmanager
+def pause_collector() -> Iterator[None]:
+    """Keep the garbage collector from looking again and again at all that is being made, none of which is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def read_rows(table: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[Process]:

@@ -1,14 +1,15 @@
 """The reader of a run that may still be growing: each record is evaluated once, and again only if its file changes."""
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 
-from orchestrator.analysis.derivation.process import Process, make_process
+from orchestrator.analysis.derivation.process import Process, derive_processes, make_process
 from orchestrator.errors import UsageError
 from orchestrator.records import store
 from orchestrator.records.store import Stamp
+from schemas.record import JobRecord
 
 # Of fewer records than this, reading all is as quick as importing the library that reads an index of them.
 LEAST_INDEXED = 500
@@ -54,6 +55,16 @@ class RunReader:
             return make_process(store.read_record(path), name)
         except UsageError as error:
             return str(error).replace(str(path), name)
+
+
+def index_records(place: store.Store, records: Iterable[JobRecord]) -> None:
+    """Write the index of a large run whose records are still in memory, so that nobody needs to read them for it."""
+    stamps = place.list_record_stamps()
+    if len(stamps) >= LEAST_INDEXED and (index := import_index()):
+        named = ((f"{process.name}.json", process) for process in derive_processes(records))
+        index.write_index(
+            place, {name: replace(process, file=name) for name, process in named if name in stamps}, stamps
+        )
 
 
 def import_index() -> ModuleType | None:

@@ -76,8 +76,7 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
         return Interval(math.nan, -math.inf, math.inf)
     walsh = np.sort(np.add.outer(values, values)[_index_upper_triangle(values.size)] / 2)
     outside = int(np.searchsorted(signed_rank_cdf(values.size), alpha / 2, side="right"))
-    middle = float(walsh[(walsh.size - 1) // 2] + walsh[walsh.size // 2]) / 2
-    return interval_from_ordered(walsh, outside, middle)
+    return interval_from_ordered(walsh, outside, find_middle(walsh))
 
 
 @lru_cache(maxsize=256)
@@ -104,7 +103,16 @@ def signed_rank_p(differences: Numbers) -> float:
     sample less significant when it moves away from zero. If all are zero, or there are none, p is 1.
     """
     values = np.asarray(differences, dtype=np.float64)
-    _, which, tied = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    sizes = np.abs(values)
+    order = np.argsort(sizes)
+    ordered = sizes[order]
+    if values.size and ordered[0] > 0 and (ordered[1:] > ordered[:-1]).all():
+        # Without ties and zeros, the ranks are the places. They are doubled as below, so that p is the same to the bit.
+        positive = 2 * int(np.flatnonzero(values[order] > 0).sum() + np.count_nonzero(values > 0))
+        total = values.size * (values.size + 1)
+        law = _subset_sum_cdf(tuple(range(2, 2 * values.size + 1, 2)))
+        return min(1.0, 2 * float(law[min(positive, total - positive)]))
+    _, which, tied = np.unique(sizes, return_inverse=True, return_counts=True)
     # Mid-ranks are multiples of a half; doubled, they are the integers that the exact distribution needs.
     doubled_ranks = (2 * np.cumsum(tied) - tied + 1)[which]
     positive = int(doubled_ranks[values > 0].sum())
@@ -129,14 +137,25 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
 
     Hahn and Meeker, Statistical Intervals, 5.2. Fewer than six values support no interval at 95 per cent.
     """
-    from scipy.special import bdtr
-
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     if ordered.size == 0:
         return Interval(math.nan, -math.inf, math.inf)
-    tail = bdtr(np.arange(ordered.size, dtype=np.float64), ordered.size, 0.5)
-    outside = int(np.searchsorted(tail, (1 - confidence) / 2, side="right"))
-    return interval_from_ordered(ordered, outside, float(np.median(ordered)))
+    outside = count_outside_median(ordered.size, confidence)
+    return interval_from_ordered(ordered, outside, find_middle(ordered))
+
+
+@lru_cache(maxsize=1024)
+def count_outside_median(size: int, confidence: float) -> int:
+    """Return the number of values beyond each end of the median's interval, less one beyond which none lies."""
+    from scipy.special import bdtr
+
+    tail = bdtr(np.arange(size, dtype=np.float64), size, 0.5)
+    return int(np.searchsorted(tail, (1 - confidence) / 2, side="right"))
+
+
+def find_middle(ordered: Floats) -> float:
+    """Return the median of ascending numbers."""
+    return (float(ordered[(ordered.size - 1) // 2]) + float(ordered[ordered.size // 2])) / 2
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> Interval:

@@ -1,0 +1,230 @@
+"""The index of a large run: it says what the records say, and is never trusted over them."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.analysis.derivation import record_index, run_reader
+from orchestrator.analysis.derivation.process import (
+    Figures,
+    Process,
+    derive_process,
+    make_process,
+    read_phases,
+    read_sketches,
+)
+from orchestrator.analysis.derivation.run_reader import RunReader, index_records
+from orchestrator.analysis.run import Run
+from orchestrator.records import store
+from orchestrator.records.store import Store
+from schemas.event import Report
+from schemas.job import Cell
+from schemas.record import JobRecord
+
+MakeRecord = Callable[..., JobRecord]
+MakeReport = Callable[..., Report]
+MakeRun = Callable[..., Store]
+
+MEMORY = {"start": 1 << 20, "peak": 3 << 20, "end": 2 << 20, "pss": None, "uss": None, "processes": 1}
+PHASES = [
+    {"name": name, "wall_ns": 1000, "cpu_ns": 900, "memory": MEMORY}
+    for name in ("import", "data", "build", "first_call")
+]
+CHECKS = [
+    {"tensor": "loss", "inputs": "set 0", "error": 1e-7, "worst": 1e-7, "tolerance": 2e-6, "passed": True},
+    {"tensor": "move", "inputs": "set 0", "error": 3e-7, "worst": 1e-7, "tolerance": 4e-6, "passed": True}
+    | {"sketch": [1.0, 2.0], "scale": 3.0},
+]
+
+
+@pytest.fixture
+def records(make_record: MakeRecord, make_report: MakeReport, make_cell: Callable[..., Cell]) -> list[JobRecord]:
+    """Records of every kind: full and bare reports, failures, and a job that did not start."""
+    full = make_report(
+        phases=PHASES,
+        memory={"steps": [{"start": 2 << 20, "peak": 3 << 20}, {"start": 2 << 20, "peak": 4 << 20}], "trimmed": True},
+        latency_ns=tuple(range(1000, 1100)),
+        verification={"checks": CHECKS, "referee": "numpy", "agreement": "it cannot"},
+        new_shapes=[{"first_ns": 9, "second_ns": None, "compilations": 1}],
+        warmup=((1, 900), (1, 500), *((10, 1000),) * 20),
+        warnings=("a warning", "ein Wärmehinweis"),
+        notes=("a note",),
+        compilations=3,
+        forked=True,
+    )
+    return [
+        make_record(make_cell(), 1, result=full),
+        make_record(make_cell("torch:eager"), 1),
+        make_record(make_cell(), 2, outcome="raised"),
+        make_record(make_cell("torch:eager"), 2, outcome="skipped", outside=None),
+        make_record(make_cell(), 3, outcome="wrong"),
+    ]
+
+
+@pytest.fixture
+def place(make_run: MakeRun, records: list[JobRecord], monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A run that counts as large."""
+    monkeypatch.setattr(run_reader, "LEAST_INDEXED", 2)
+    return make_run("large", records)
+
+
+def read_all(place: Store) -> tuple[Process, ...]:
+    reader = RunReader(place)
+    reader.refresh()
+    return reader.processes
+
+
+def spell(process: Process) -> Mapping[str, object]:
+    """Return the fields of a process in a form that can be compared, wherever they are kept."""
+    said = {name: getattr(process, name) for name in record_index.PROCESS_FIELDS}
+    figures = process.figures
+    if figures is None:
+        return said | {"figures": None}
+    kept = {name: getattr(figures, name) for name in record_index.FIGURE_FIELDS}
+    lists = {name: list(kept[name]) for name in ("log_samples", "laps", "percentiles")}
+    return said | kept | lists | {"phases": read_phases(figures), "sketched": read_sketches(figures)}
+
+
+def test_what_is_read_from_the_index_is_what_is_derived_of_the_records(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anew = read_all(place)
+    assert place.index_path.is_file()
+    monkeypatch.setattr(store, "read_record", lambda path: pytest.fail(f"{path} was read"))
+    again = read_all(place)
+    assert [*map(spell, again)] == [*map(spell, anew)]
+    assert [process.figures is None for process in again] == [False, False, True, True, False]
+
+
+def test_every_field_has_a_column(place: Store) -> None:
+    read_all(place)
+    fields = {*record_index.PROCESS_FIELDS, *record_index.FIGURE_FIELDS}
+    assert fields == {*record_index.KINDS, *record_index.OBJECTS}
+    assert fields | {"figures"} == {field.name for kind in (Process, Figures) for field in dataclasses.fields(kind)}
+
+
+def test_a_record_that_has_changed_is_read_anew_and_the_others_are_not(
+    place: Store, records: list[JobRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_all(place)
+    place.write_record(records[2].model_copy(update={"reason": "another one"}))
+    read, plain = list[str](), store.read_record
+
+    def spy(path: Path) -> JobRecord:
+        read.append(path.name)
+        return plain(path)
+
+    monkeypatch.setattr(store, "read_record", spy)
+    monkeypatch.setattr(run_reader, "LEAST_INDEXED", 1)
+    assert [process.reason for process in read_all(place)][2] == "another one"
+    assert read == [f"{store.job_name(records[2].spec)}.json"]
+    read.clear()
+    read_all(place)
+    assert read == []
+
+
+def test_a_record_of_the_same_size_and_time_is_no_less_read_anew(place: Store, records: list[JobRecord]) -> None:
+    read_all(place)
+    path = place.jobs_folder / f"{store.job_name(records[2].spec)}.json"
+    before, text = path.stat(), path.read_text()
+    path.write_text(text.replace("because it was raised", "because it was dazzed"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert [process.reason for process in read_all(place)][2] == "because it was dazzed"
+
+
+def test_a_record_that_is_gone_is_in_no_result(place: Store, records: list[JobRecord]) -> None:
+    read_all(place)
+    (place.jobs_folder / f"{store.job_name(records[0].spec)}.json").unlink()
+    assert len(read_all(place)) == len(records) - 1
+
+
+def test_another_derivation_is_not_used(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_all(place)
+    stamps = place.list_record_stamps()
+    assert len(record_index.read_index(place, stamps)) == len(stamps)
+    monkeypatch.setattr(record_index, "hash_derivation", lambda: "other code")
+    assert record_index.read_index(place, stamps) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"ARROW1", b"x" * 5000, None])
+def test_a_damaged_index_counts_as_absent_and_is_replaced(place: Store, content: bytes | None) -> None:
+    anew = read_all(place)
+    whole = place.index_path.read_bytes()
+    place.index_path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    assert [*map(spell, read_all(place))] == [*map(spell, anew)]
+    assert len(place.index_path.read_bytes()) == len(whole)
+
+
+@pytest.mark.parametrize("step", range(0, 4000, 97))
+def test_an_index_with_a_changed_byte_never_breaks_the_reader(place: Store, step: int) -> None:
+    anew = read_all(place)
+    content = bytearray(place.index_path.read_bytes())
+    content[len(content) * step // 4000] ^= 0xFF
+    place.index_path.write_bytes(bytes(content))
+    assert len(read_all(place)) == len(anew)
+
+
+def test_a_link_in_its_place_is_not_followed(place: Store, tmp_path: Path) -> None:
+    read_all(place)
+    elsewhere = place.index_path.rename(tmp_path / "elsewhere")
+    place.index_path.symlink_to(elsewhere)
+    assert record_index.read_index(place, place.list_record_stamps()) == {}
+
+
+def test_a_folder_that_cannot_be_written_to_has_none(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(record_index, "write_file", refuse)
+    assert len(read_all(place)) == 5
+    assert not place.index_path.exists()
+
+
+def test_without_the_library_all_records_are_read(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    anew = read_all(place)
+    place.index_path.unlink()
+    monkeypatch.setattr(run_reader, "import_index", lambda: None)
+    assert [*map(spell, read_all(place))] == [*map(spell, anew)]
+    assert not place.index_path.exists()
+
+
+def test_a_small_run_has_none(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_reader, "LEAST_INDEXED", 6)
+    read_all(place)
+    assert not place.index_path.exists()
+
+
+def test_a_sweep_leaves_the_index_of_its_records_which_nobody_reads_for_it(
+    place: Store, records: list[JobRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_records(place, records)
+    monkeypatch.setattr(store, "read_record", lambda path: pytest.fail(f"{path} was read"))
+    derived = [dataclasses.replace(derive_process(record), file="") for record in records]
+    assert [spell(dataclasses.replace(each, file="")) for each in read_all(place)] == [*map(spell, derived)]
+
+
+def test_the_results_of_a_run_do_not_depend_on_it(
+    make_cell: Callable[..., Cell], make_records: Callable[..., list[JobRecord]], make_run: MakeRun, tmp_path: Path
+) -> None:
+    cells = [
+        (make_cell(label), 1000.0 * (1 + place / 10)) for place, label in enumerate(("numpy:eager", "torch:eager"))
+    ]
+    place = make_run("compared", make_records(cells))
+    plain = Run.from_store(place)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run_reader, "LEAST_INDEXED", 1)
+        for _ in range(2):
+            found = Run.from_store(place)
+            assert repr(found.groups[0].comparisons) == repr(plain.groups[0].comparisons)
+            assert found.rows("job") == plain.rows("job")
+            assert dict(found.groups[0].curves) == dict(plain.groups[0].curves)
+
+
+def test_a_record_is_derived_once_while_it_is_in_memory(make_record: MakeRecord) -> None:
+    record = make_record()
+    assert derive_process(record) is derive_process(record)
+    assert derive_process(record) == make_process(record)
