@@ -46,8 +46,7 @@ class Scores:
     `sampling` describes the sampling of that process. A block without an entry may be compared with any other. `least`
     is the floor less what disturbances can have cost; a block without an entry lost nothing. `samples` are the log
     times of all samples, ascending, and `undisturbed` is the number of those that no disturbance hit; floors of a block
-    without an entry are compared as they are. `even_count` is the number of samples if all blocks have the same and no
-    disturbance cost anything, and 0 otherwise: floors of equal counts need no adjustment.
+    without an entry are compared as they are.
     """
 
     floor: Mapping[int, float]
@@ -56,7 +55,6 @@ class Scores:
     least: Mapping[int, float] = field(default_factory=dict)
     samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
     undisturbed: Mapping[int, int] = field(default_factory=dict)
-    even_count: int = 0
 
     def take_floors(self, blocks: Collection[int]) -> Floors:
         """Return the floors of these blocks as they are."""
@@ -192,10 +190,12 @@ class PairEstimate:
 
     def flipped(self) -> "PairEstimate":
         """Return the same estimate with the two cells exchanged."""
+        measured = _negate_estimate(self.measured)
         return PairEstimate(
             blocks=self.blocks,
-            measured=_negate_estimate(self.measured),
-            bounded=_negate_estimate(self.bounded),
+            measured=measured,
+            # The same object, or an interval around no number would differ from itself.
+            bounded=measured if self.bounded is self.measured else _negate_estimate(self.bounded),
             typical=_negate_logs(self.typical),
             reason=self.reason,
         )
@@ -249,10 +249,17 @@ def decide_family(
     )
 
 
+def are_even(one: Scores, other: Scores) -> bool:
+    """Return whether floors need no adjustment: disturbances cost nothing, and all have equally many samples."""
+    counts = {*map(len, one.samples.values()), *map(len, other.samples.values())}
+    left = {*one.undisturbed.values(), *other.undisturbed.values()}
+    return len(counts) == 1 and left <= counts and one.least == one.floor and other.least == other.floor
+
+
 def pair_floors(baseline: Scores, cell: Scores, left_out: Collection[int] = ()) -> tuple[Floors, Floors]:
     """Return the floors of two cells in the blocks that they share, in each block of the same number of samples."""
     shared = (baseline.floor.keys() & cell.floor.keys()).difference(left_out)
-    if baseline.even_count and baseline.even_count == cell.even_count:
+    if are_even(baseline, cell):
         return baseline.take_floors(shared), cell.take_floors(shared)
     drawn = {block: count_common_samples(baseline.samples.get(block), cell.samples.get(block)) for block in shared}
     return (

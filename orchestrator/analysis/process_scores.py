@@ -44,7 +44,6 @@ def map_counted_memory(jobs: Iterable[Job]) -> dict[int, Mapping[MemoryMetric, f
 def score_processes(jobs: Iterable[Job]) -> Scores:
     """Return the log seconds per call of each block's process, for jobs that count."""
     counted = tuple(select_counted_jobs(jobs))
-    counts = {len(figures.log_samples) if is_undisturbed(figures) else 0 for _, figures in counted}
     return Scores(
         floor={process.block: to_log_seconds(figures.floor_ns) for process, figures in counted},
         typical={process.block: to_log_seconds(figures.typical_ns) for process, figures in counted},
@@ -53,13 +52,7 @@ def score_processes(jobs: Iterable[Job]) -> Scores:
         least={process.block: to_log_seconds(figures.least_floor_ns) for process, figures in counted},
         samples={process.block: figures.log_samples for process, figures in counted},
         undisturbed={process.block: figures.undisturbed for process, figures in counted},
-        even_count=counts.pop() if len(counts) == 1 else 0,
     )
-
-
-def is_undisturbed(figures: Figures) -> bool:
-    """Return whether no disturbance hit any sample of a process, or can have cost anything."""
-    return figures.undisturbed == len(figures.log_samples) and figures.least_floor_ns == figures.floor_ns
 
 
 def to_log_seconds(nanoseconds: float) -> float:

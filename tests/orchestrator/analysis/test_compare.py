@@ -14,6 +14,8 @@ from orchestrator.analysis.compare import (
     Comparison,
     Scores,
     Verdict,
+    are_even,
+    compare_all_and_some,
     compare_all_pairs,
     compare_pairs,
     compute_rank_ranges,
@@ -189,6 +191,32 @@ def test_disturbances_of_processes_with_unequal_numbers_of_samples_count_as_much
     (found,) = compare_all_pairs({"many": many, "few": few})
     assert found.undisturbed is not None
     assert found.undisturbed.low == pytest.approx(0.98 * found.ratio.low)
+
+
+@given(sweeps())
+def test_two_families_of_the_same_pairs_are_what_each_is_alone(sweep: Sweep) -> None:
+    pairs = [(b, a) if place % 2 else (a, b) for place, (a, b) in enumerate(combinations(sweep, 2))]
+    every, some = compare_all_and_some(sweep, pairs[::2] + pairs[1::2])
+    assert repr(every) == repr(compare_all_pairs(sweep))
+    assert repr(some) == repr(compare_pairs(sweep, pairs[::2] + pairs[1::2]))
+
+
+@pytest.mark.parametrize("changed", ["samples", "undisturbed", "least", ""])
+def test_floors_are_taken_as_they_are_only_if_that_changes_nothing(changed: str) -> None:
+    one, other = sampled(0.0, 20, 1), sampled(0.1, 20, 2)
+    blocks = dict.fromkeys(one.floor, 20)
+    one, other = (dataclasses.replace(each, undisturbed=blocks, least=each.floor) for each in (one, other))
+    other = {
+        "samples": lambda: sampled(0.1, 15, 2),
+        "undisturbed": lambda: dataclasses.replace(other, undisturbed=blocks | {3: 9}),
+        "least": lambda: lose(other, 0.01, [3]),
+        "": lambda: other,
+    }[changed]()
+    (plain,) = compare_all_pairs({"one": one, "other": other})
+    assert are_even(one, other) == (not changed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("orchestrator.analysis.compare.are_even", lambda *_: False)
+        assert repr(compare_all_pairs({"one": one, "other": other})) == repr((plain,))
 
 
 def test_pairs_that_are_not_compared_do_not_weigh_on_the_others() -> None:
