@@ -68,8 +68,7 @@ class BreakEven:
     @property
     def payoff(self) -> Payoff:
         """Return the claim, which follows from the claim about the times per call."""
-        faster = self.steady.claimed_faster
-        return Payoff.OPEN if faster is None else Payoff.PAYS if faster == self.mode else Payoff.NEVER
+        return decide_payoff(self.steady, self.mode)
 
     @property
     def has_valid_interval(self) -> bool:
@@ -94,6 +93,21 @@ def find_break_evens(group: Group) -> tuple[BreakEven, ...]:
         if is_compiled(group.result(standing.cell).cell)
         for other in find_rivals(group, standing.cell)
     )
+
+
+def find_payoffs(group: Group) -> Iterator[tuple[str, Payoff]]:
+    """Yield each compiled mode with the claim about it against its sibling, which needs no number of calls."""
+    pairs = group.pairs
+    for standing in group.standings:
+        mode = standing.cell
+        if is_compiled(group.result(mode).cell) and (steady := pairs.get((find_sibling(group, mode), mode))):
+            yield mode, decide_payoff(steady, mode)
+
+
+def decide_payoff(steady: Comparison, mode: str) -> Payoff:
+    """Return the claim about a mode that follows from the comparison of times per call."""
+    faster = steady.claimed_faster
+    return Payoff.OPEN if faster is None else Payoff.PAYS if faster == mode else Payoff.NEVER
 
 
 def is_compiled(cell: Cell) -> bool:

@@ -22,6 +22,7 @@ from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
 from orchestrator.analysis.statistics.looks import LookRule
 from orchestrator.errors import UsageError
 from orchestrator.records.axes import check_axis
+from orchestrator.records.labels import describe_computations, format_title
 from orchestrator.records.store import Store
 from schemas.machine_type import MachineType, identify_type
 from schemas.record import Host, JobRecord, Manifest
@@ -144,6 +145,27 @@ class Run:
         """
         check_axis(self.manifest.cells, axis)
         return dataclasses.replace(self, compare_by=axis)
+
+    def select_computations(self, text: str) -> Self:
+        """Return the same run with only those computations in whose description this text occurs.
+
+        Their results are the same, as no computation is compared with another one.
+
+        Raises:
+            UsageError: there is none.
+        """
+        names = describe_computations(self.manifest.cells)
+        chosen = tuple(cell for cell in self.manifest.cells if text in f"{names[cell.id]} {format_title(cell)}")
+        if not chosen:
+            known = [*dict.fromkeys(names.values())]
+            raise UsageError(f"no computation of {self.name} contains {text!r}; there are {', '.join(known[:5])}")
+        kept = {cell.id for cell in chosen}
+        manifest = self.manifest.model_copy(update={"cells": chosen})
+        if isinstance(self.records, StoredRecords):
+            processes = tuple(process for process in self.processes if process.cell_id in kept)
+            return dataclasses.replace(self, manifest=manifest, records=StoredRecords(self.records.store, processes))
+        records = tuple(record for record in self.records if record.spec.cell.id in kept)
+        return dataclasses.replace(self, manifest=manifest, records=records)
 
     @property
     def cells(self) -> tuple[Result, ...]:

@@ -59,6 +59,7 @@ RUN = Annotated[
 ]
 RUNS_OPTION = Annotated[Path, typer.Option("--runs", help="the folder that holds the runs")]
 WAIT = Annotated[bool, typer.Option("--wait", help="wait if another sweep measures on the cores")]
+ONLY = Annotated[str, typer.Option("--only", help="a part of the names of the computations to show")]
 COMPARE_BY = Annotated[
     str | None, typer.Option(help="compare each mode with itself along an axis of the run, such as threads or length")
 ]
@@ -186,6 +187,7 @@ def show(
     wait: WAIT = False,
     calls: CALLS = None,
     compare_by: COMPARE_BY = None,
+    only: ONLY = "",
     details: DETAILS = False,
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
@@ -204,8 +206,10 @@ def show(
         raise UsageError("--calls is for a whole run; leave out the job")
     if compare_by is not None and job is not None:
         raise UsageError("--compare-by is for a whole run; leave it out to see one job")
+    if only and job is not None:
+        raise UsageError("--only is for a whole run; leave it out to see one job")
     wanted = OutputForms(page=False, as_json=as_json, details=details, calls=calls)
-    raise typer.Exit(show_run(runs, run, job, wanted, repeat=repeat, wait=wait, compare_by=compare_by))
+    raise typer.Exit(show_run(runs, run, job, wanted, repeat=repeat, wait=wait, compare_by=compare_by, only=only))
 
 
 @app.command(epilog="From a laptop: ssh -L 8017:localhost:8017 HOST, and open the address that was printed.")
@@ -325,13 +329,14 @@ def report(
     run: RUN = "latest",
     output: Annotated[Path | None, typer.Option(help="the file to write (default: report.html in the run)")] = None,
     compare_by: COMPARE_BY = None,
+    only: ONLY = "",
     runs: RUNS_OPTION = DEFAULT_RUNS,
     as_json: AS_JSON = False,
 ) -> None:
     """Write a report of a run as one self-contained HTML file: the answer, charts and tables."""
     from orchestrator.cli.commands.report import write_report
 
-    write_report(runs, run, output, compare_by=compare_by, as_json=as_json)
+    write_report(runs, run, output, compare_by=compare_by, only=only, as_json=as_json)
 
 
 @app.command(epilog="Example: python -m orchestrator publish latest --to results")

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from orchestrator.analysis.breakeven import BreakEven, Payoff, find_break_evens, find_sibling
+from orchestrator.analysis.breakeven import BreakEven, Payoff, find_break_evens, find_payoffs, find_sibling
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_count, format_ratio, format_ratio_range, join_names, round_counts, to_printable
@@ -124,10 +124,9 @@ def count_payoffs(groups: Sequence[Group]) -> Iterator[str]:
     """Yield in how many groups each compiled mode pays off against the mode that it has to beat."""
     asked, paid = Counter[str](), Counter[str]()
     for group in groups:
-        for found in find_break_evens(group):
-            if found.other == find_sibling(group, found.mode):
-                asked[found.mode] += 1
-                paid[found.mode] += found.payoff is Payoff.PAYS
+        for mode, payoff in find_payoffs(group):
+            asked[mode] += 1
+            paid[mode] += payoff is Payoff.PAYS
     said = [f"for {mode} in {count or 'none'} of {asked[mode]}" for mode, count in paid.most_common()]
     if paid.total():
         yield f"Compiling pays off {join_names(said, 'and')}."

@@ -53,6 +53,9 @@ EXTRA_COLUMNS: Final = ("95 % interval\nof the time", "step\npeak", "flags")
 # What a narrow terminal goes without, the least important first.
 DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 
+# With more computations than this, the overview stands for their tables: nobody reads so many.
+MAX_TABLES: Final = 60
+
 # Modules with tables about a group: the function of the same name is called on each of them.
 PARTS = (agreement, breakeven, latency, new_shapes, saved_models, memory)
 
@@ -63,7 +66,8 @@ def show_results(
     """Print alarms, an overview of several groups, the answer in words, a table for each group, and notes.
 
     With `details`, print all tables and sentences. `count` is a number of calls to answer for as well. Of a run that is
-    compared along an axis, the answer and the tables are those along it, and the groups are details.
+    compared along an axis, the answer and the tables are those along it, and the groups are details. So are those of a
+    run of very many groups.
     """
     console.print()
     alarms, along = list_alarms(run.groups), run.axis_tables
@@ -73,7 +77,8 @@ def show_results(
         console.print(Text(alarm, style="bold red"), "", sep="\n")
     show_answer(console, run, answer)
     shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
-    for group, sentences in zip(run.groups, own, strict=True) if details or not along else ():
+    is_brief = bool(along) or len(run.groups) > MAX_TABLES
+    for group, sentences in zip(run.groups, own, strict=True) if details or not is_brief else ():
         said = sentences if details else agreement.describe_agreement(group)
         show_group(console, group, said, details=details)
     notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
@@ -128,6 +133,8 @@ def list_places(run: Run, place: Store, profiles: Sequence[JobRecord], *, detail
     """Yield the reason for the end of a run, the command that shows its details, and the paths of its files."""
     if run.manifest.stopped:
         yield f"Ended: {run.manifest.stopped}."
+    if len(run.groups) > MAX_TABLES:
+        yield f"Tables of some computations: python -m orchestrator show {place.folder} --only PART-OF-THEIR-NAMES"
     if not details:
         yield f"All details: python -m orchestrator show {place.folder} --details"
     yield f"Records and logs of all jobs: {place.jobs_folder}"

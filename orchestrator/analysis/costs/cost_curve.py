@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from orchestrator.analysis.derivation.process import Figures
+from orchestrator.analysis.derivation.process import Figures, list_laps
 from orchestrator.analysis.statistics.intervals import Floats
 
 # The start of the clock: the finished model, or the time before the framework is imported.
@@ -100,8 +100,7 @@ def make_cost_curve(figures: Figures, estimate: Estimate | None = None) -> CostC
     least its CPU time, the warm-up laps that share of theirs, and a steady call the least floor.
     """
     estimate = estimate or (lambda cost: cost(figures))
-    numbers = [int(number) for number in figures.laps]
-    laps = list(zip(numbers[::2], numbers[1::2], strict=True))
+    laps = list_laps(figures)[1 : figures.steady_from]
     least = CostCurve(
         before_model_ns=estimate(lambda each: each.least_before_model_ns),
         seen=trace_warm_up(estimate(lambda each: each.least_first_result_ns), laps, figures.busy_share),

@@ -49,11 +49,11 @@ class Figures:
     """The measurements of one process. Times are nanoseconds, and of a call unless something else is said.
 
     `least_floor_ns` is the floor less what disturbances can have cost. `log_samples` are log seconds per call of all
-    samples, ascending. `laps` are those of the warm-up before calls were steady, as a number of calls and the time of
-    all of them, in turn. `before_model_ns` and the next three are of the start: as measured, and the least that
-    disturbances leave possible; `busy_share` is the share of the warm-up in which it used a core. Percentiles are of
-    single calls. `largest_error` is the largest verified one, with the tolerance of its tensor. `phases` and `sketched`
-    are JSON, because they are rarely looked at.
+    samples, ascending. `laps` are those of the warm-up, as a number of calls and the time of all of them in turn; from
+    `steady_from` on, calls were steady, at `steady_level_ns`. `before_model_ns` and the next three are of the start: as
+    measured, and the least that disturbances leave possible; `busy_share` is the share of the warm-up in which it used
+    a core. Percentiles are of single calls. `largest_error` is the largest verified one, with the tolerance of its
+    tensor. `phases` and `sketched` are JSON, because they are rarely looked at.
     """
 
     forked: bool
@@ -70,6 +70,8 @@ class Figures:
     bounded_by_cpu_time: bool
     null_ns: float
     steady: Kind
+    steady_from: int
+    steady_level_ns: float
     settling_ns: int | None
     second_ns: int
     laps: Sequence[int]
@@ -210,7 +212,6 @@ def make_process(record: JobRecord, file: str = "") -> Process:
 
 def _make_figures(record: JobRecord, report: Report) -> Figures:
     trace, checks, noise = classify_laps(report.warmup), report.verification.checks, report.noise
-    laps = report.warmup[1 : trace.start]
     errors = [(check.error, check.tolerance) for check in checks if check.error is not None]
     worst = max(errors, key=lambda each: each[0], default=(None, None))
     return Figures(
@@ -228,9 +229,11 @@ def _make_figures(record: JobRecord, report: Report) -> Figures:
         bounded_by_cpu_time=is_bounded_by_cpu_time(record),
         null_ns=report.overhead.null_ns,
         steady=trace.kind,
-        settling_ns=None if trace.kind == "none" else sum(took for _, took in laps),
+        steady_from=trace.start,
+        steady_level_ns=trace.level_ns,
+        settling_ns=None if trace.kind == "none" else sum(took for _, took in report.warmup[1 : trace.start]),
         second_ns=report.warmup[1][1],
-        laps=array("q", (number for lap in laps for number in lap)),
+        laps=array("q", (number for lap in report.warmup for number in lap)),
         before_model_ns=sum_phases_ns(report, BEFORE_MODEL),
         least_before_model_ns=sum_least_phases_ns(report, BEFORE_MODEL),
         first_result_ns=first_result_ns(report),
@@ -275,6 +278,11 @@ def select_last_attempts(jobs: Iterable[Job]) -> list[Process]:
         if key not in latest or latest[key].attempt <= process.attempt:
             latest[key] = process
     return list(latest.values())
+
+
+def list_laps(figures: Figures) -> list[tuple[int, int]]:
+    """Return the laps of a process's warm-up, each with its number of calls and the time of all of them."""
+    return list(zip(figures.laps[::2], figures.laps[1::2], strict=True))
 
 
 def read_phases(figures: Figures) -> tuple[PhaseCost, ...]:

@@ -42,11 +42,14 @@ Kind: TypeAlias = Literal["int", "float", "bool", "word", "text", "stored", "int
 WORDS: Final = ("cell_id", "outcome", "reason", "advice", "start", "obstacle", "steady", "referee", "agreement")
 KINDS: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(("block", "position", "attempt", "took_ns", "sample_ns", "calls", "undisturbed"), "int"),
-    **dict.fromkeys(("canary_ns", "settling_ns", "second_ns", "before_model_ns", "least_before_model_ns"), "int"),
-    **dict.fromkeys(("first_result_ns", "least_first_result_ns", "load_ns", "compilations"), "int"),
+    **dict.fromkeys(("canary_ns", "settling_ns", "second_ns", "steady_from", "before_model_ns"), "int"),
+    **dict.fromkeys(
+        ("least_before_model_ns", "first_result_ns", "least_first_result_ns", "load_ns", "compilations"), "int"
+    ),
     **dict.fromkeys(("floor_ns", "least_floor_ns", "typical_ns", "median_ns", "null_ns", "busy_share"), "float"),
     **dict.fromkeys(
-        ("growth_bytes", "peak_flops_per_s", "peak_bytes_per_s", "largest_error", "its_tolerance"), "float"
+        ("steady_level_ns", "growth_bytes", "peak_flops_per_s", "peak_bytes_per_s", "largest_error", "its_tolerance"),
+        "float",
     ),
     **dict.fromkeys(("forked", "throttled", "bounded_by_cpu_time", "is_uneven"), "bool"),
     **dict.fromkeys((*WORDS, "inputs_sha256", "build_info"), "word"),

@@ -14,10 +14,13 @@ from orchestrator.report.sentences import describe_skipped
 from schemas.base import SCHEMA_VERSION
 
 
-def write_report(root: Path, name: str, output: Path | None, *, compare_by: str | None, as_json: bool) -> None:
+def write_report(
+    root: Path, name: str, output: Path | None, *, compare_by: str | None, only: str, as_json: bool
+) -> None:
     """Write a run's report, and print its path."""
     place = store.find_run(root, name)
     run, path = Run.from_store(place), output or place.page_path
+    run = run.select_computations(only) if only else run
     run = run if compare_by is None else run.compared_by(compare_by)
     for sentence in describe_skipped(run.skipped):
         print_line(Console(stderr=True), sentence)

@@ -27,10 +27,15 @@ def show_run(
     repeat: bool = False,
     wait: bool = False,
     compare_by: str | None = None,
+    only: str = "",
 ) -> ExitCode:
-    """Show a run, perhaps along an axis, or one of its jobs; with `repeat`, run that job again and show both."""
+    """Show a run, perhaps along an axis, or one of its jobs; with `repeat`, run that job again and show both.
+
+    `only` is a part of the names of the computations to show.
+    """
     place = store.find_run(root, name)
     run = Run.from_store(place)
+    run = run.select_computations(only) if only else run
     run = run if compare_by is None else run.compared_by(compare_by)
     if job_name is None:
         present_results(Console(), place, run, wanted)

@@ -54,6 +54,10 @@ DISTRIBUTION: Final = "plumbline-ml"
 KINDS: Final = ("framework", "workload", "task")
 # With more groups than this, each shows its first chart, and the others on request.
 MAX_OPEN_GROUPS: Final = 4
+# With more groups than this, each has its times alone, and with more jobs, their schedule is left out: a browser should
+# open the page at once.
+MAX_PICTURED_GROUPS: Final = 60
+MAX_SCHEDULED_JOBS: Final = 5000
 # With more groups than this, the browser skips the layout of those out of sight.
 MAX_LAID_OUT_GROUPS: Final = 20
 
@@ -132,8 +136,8 @@ def collect_values(run: Run) -> dict[str, Any]:
         "refused": [row for group in groups for row in list_unranked(group)],
         "cells": len(run.cells),
         "agreement_title": agreement.TITLE,
-        "notes": [*shared, *list_deprecations(run.cells)],
-        "schedule": schedule.make_chart(run.last_attempts, run.canary_ns),
+        "notes": [*shared, *list_deprecations(run.cells), *describe_brevity(run)],
+        "schedule": make_schedule(run),
         "machine": summarise_host(manifest.host),
         "environments": [*environments.summarise_environments(manifest.environments)],
         "host": Table(
@@ -174,7 +178,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
             *price.describe_group_prices(group, run),
         ],
         agreement=build_agreement_table(group),
-        figures=list(build_charts(section, run.canary_ns)),
+        figures=list(build_charts(section, run)),
         row=ChartRow(
             cells=(),
             frameworks=tuple(dict.fromkeys(cell.framework for cell in cells)),
@@ -211,9 +215,24 @@ def build_agreement_table(group: Group) -> Table | None:
     return Table(("mode", agreement.REFERENCE, *agreement.list_numbers(found)), tuple(rows))
 
 
-def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:
-    """Yield the charts of one group that have something to draw."""
+def make_schedule(run: Run) -> Chart | None:
+    """Return the chart of all jobs; None if none started, or there are too many."""
+    few = len(run.last_attempts) <= MAX_SCHEDULED_JOBS
+    return schedule.make_chart(run.last_attempts, run.canary_ns) if few else None
+
+
+def describe_brevity(run: Run) -> Iterator[str]:
+    """Yield what a page of a very large run leaves out, and how to see it."""
+    if len(run.groups) > MAX_PICTURED_GROUPS:
+        again = f"python -m orchestrator report {run.name} --only TEXT --output FILE"
+        yield f"Each of the {len(run.groups)} computations has its times alone. All pictures of some: {again}"
+
+
+def build_charts(section: Section, run: Run) -> Iterator[Chart]:
+    """Yield the charts of one group that have something to draw; of a very large run only its times."""
     yield times.make_chart(section)
+    if len(run.groups) > MAX_PICTURED_GROUPS:
+        return
     for found in (
         *cost.make_charts(section),
         ratios.make_chart(section),
@@ -221,7 +240,7 @@ def build_charts(section: Section, canary_ns: float) -> Iterator[Chart]:
         memory.make_chart(section),
         warmup.make_chart(section),
         roofline.make_chart(section),
-        samples.make_chart(section, canary_ns),
+        samples.make_chart(section, run.canary_ns),
     ):
         if found is not None:
             yield found

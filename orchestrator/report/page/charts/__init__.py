@@ -14,9 +14,8 @@ from orchestrator.analysis.derivation.process import Process
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
-from schemas.event import PhaseName, Report
+from schemas.event import PhaseName
 from schemas.job import Cell
-from schemas.record import JobRecord
 
 Spec: TypeAlias = dict[str, Any]
 Value: TypeAlias = str | float | int | bool | None
@@ -63,11 +62,10 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group, with the processes behind its results and their records, by label."""
+    """A group, with the processes behind its results by label."""
 
     group: Group
     processes: Mapping[str, Sequence[Process]]
-    records: Mapping[str, Sequence[JobRecord]]
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -79,11 +77,6 @@ class Section:
         """Return the ranked cells in order, each with its processes."""
         return ((result, self.processes.get(result.label, ())) for result in self.group.ranked)
 
-    @property
-    def ranked_records(self) -> Iterator[tuple[Result, Sequence[JobRecord]]]:
-        """Return the ranked cells in order, each with its records."""
-        return ((result, self.records.get(result.label, ())) for result in self.group.ranked)
-
     def make_row(self, cells: tuple[Value, ...], *labels: str) -> ChartRow:
         """Make a row about these modes."""
         return make_row(cells, *map(self.group.result, labels))
@@ -91,13 +84,7 @@ class Section:
 
 def make_section(group: Group, run: Run) -> Section:
     """Return a group of a run with its measured processes."""
-    processes = {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results}
-    return Section(group, processes, {label: run.find_records(found) for label, found in processes.items()})
-
-
-def list_reports(records: Sequence[JobRecord]) -> list[Report]:
-    """Return the reports of these records, each of which has one."""
-    return [record.report for record in records if record.report is not None]
+    return Section(group, {result.label: run.measured_jobs.get(result.cell.id, ()) for result in group.results})
 
 
 def make_row(cells: tuple[Value, ...], *results: Result) -> ChartRow:

@@ -1,10 +1,11 @@
 """Chart of the spread of samples in each process."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from orchestrator.analysis.derivation.process import Figures, Process
+from orchestrator.analysis.process_scores import collect_figures
 from orchestrator.analysis.quality.flags import find_flags
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_count, format_duration
@@ -15,7 +16,6 @@ from orchestrator.report.page.charts import (
     Section,
     Spec,
     Table,
-    list_reports,
     make_row,
     to_chart_number,
 )
@@ -27,8 +27,6 @@ from orchestrator.report.page.charts.encoding import (
     fit_height,
     make_tooltip,
 )
-from schemas.event import Report
-from schemas.record import JobRecord
 
 # Fine ticks near the floor, where most samples lie.
 TICKS = [1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, *(tick for tick in ONE_TWO_FIVE if tick > 1)]
@@ -64,10 +62,10 @@ SPEC: Spec = fit_height(7, "mode", "block") | {
 
 def make_chart(section: Section, canary_ns: float) -> Chart | None:
     """Make the chart of a group's ranked cells, None if there are none. `canary_ns` is the sweep's fastest canary."""
-    rows = [row for result, records in section.ranked_records for row in make_boxes(result, records, canary_ns)]
+    rows = [row for result, processes in section.ranked_results for row in make_boxes(result, processes, canary_ns)]
     if not rows:
         return None
-    blocks = sorted({record.spec.block for _, records in section.ranked_records for record in records})
+    blocks = sorted({process.block for _, processes in section.ranked_results for process in processes})
     disturbed = sum("disturbed" in row.cells for row in rows)
     return Chart(
         kind="samples",
@@ -80,38 +78,38 @@ def make_chart(section: Section, canary_ns: float) -> Chart | None:
         rows=tuple(rows),
         table=Table(
             ("mode", *(f"block {block}" for block in blocks)),
-            tuple(make_table_row(result, records, canary_ns, blocks) for result, records in section.ranked_records),
+            tuple(make_table_row(result, processes, canary_ns, blocks) for result, processes in section.ranked_results),
         ),
         modes=tuple(result.label for result, _ in section.ranked_results),
         wide=len(section.group.standings) > MAX_NARROW_MODES,
     )
 
 
-def make_boxes(result: Result, records: Sequence[JobRecord], canary_ns: float) -> Iterator[ChartRow]:
+def make_boxes(result: Result, processes: Sequence[Process], canary_ns: float) -> Iterator[ChartRow]:
     """Yield one cell's processes, relative to its floor."""
-    for record, report in zip(records, list_reports(records), strict=True):
-        found, raised = compute_spread(report), sorted(find_flags(record, canary_ns))
+    for process, figures in zip(processes, collect_figures(processes), strict=True):
+        found, raised = compute_spread(figures), sorted(find_flags(process, canary_ns))
         five = (found.low, found.quarter, found.median, found.three_quarters, found.high)
         shown = ", ".join(format_duration(each) for each in (found.low, found.median, found.high))
         spread = (to_chart_number(each / result.floor_ns.estimate) for each in five)
         said = ("disturbed" if raised else "quiet", shown, " ".join(raised) or "none")
-        yield make_row((result.label, record.spec.block, *spread, *said), result)
+        yield make_row((result.label, process.block, *spread, *said), result)
 
 
-def make_table_row(result: Result, records: Sequence[JobRecord], canary_ns: float, blocks: Sequence[int]) -> ChartRow:
+def make_table_row(result: Result, processes: Sequence[Process], canary_ns: float, blocks: Sequence[int]) -> ChartRow:
     """Make the table's row of one cell: each process in the column of its block."""
     said = {
-        record.spec.block: format_samples(record, report, canary_ns)
-        for record, report in zip(records, list_reports(records), strict=True)
+        process.block: format_samples(process, figures, canary_ns)
+        for process, figures in zip(processes, collect_figures(processes), strict=True)
     }
     return make_row((result.label, *(said.get(block, "") for block in blocks)), result)
 
 
-def format_samples(record: JobRecord, report: Report, canary_ns: float) -> str:
+def format_samples(process: Process, figures: Figures, canary_ns: float) -> str:
     """Format the fastest, the median and the slowest sample of one process, and its flags."""
-    found = compute_spread(report)
+    found = compute_spread(figures)
     three = (format_duration(each) for each in (found.low, found.median, found.high))
-    return " ".join((", ".join(three), *sorted(find_flags(record, canary_ns))))
+    return " ".join((", ".join(three), *sorted(find_flags(process, canary_ns))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +123,19 @@ class Spread:
     high: float
 
 
-def compute_spread(report: Report) -> Spread:
+def compute_spread(figures: Figures) -> Spread:
     """Compute the spread of one process's samples, disturbed ones included.
 
     Quartiles: definition 7 of Hyndman and Fan (1996).
     """
-    times = np.array(report.samples_ns) / report.calls
-    low, quarter, median, three_quarters, high = np.quantile(times, (0, 0.25, 0.5, 0.75, 1)).tolist()
+    low, quarter, median, three_quarters, high = (
+        find_quantile_ns(figures.log_samples, share) for share in (0, 0.25, 0.5, 0.75, 1)
+    )
     return Spread(low=low, quarter=quarter, median=median, three_quarters=three_quarters, high=high)
+
+
+def find_quantile_ns(log_samples: Sequence[float], share: float) -> float:
+    """Return a quantile in nanoseconds of ascending log seconds."""
+    place = share * (len(log_samples) - 1)
+    below, above = (1e9 * math.exp(log_samples[side]) for side in (math.floor(place), math.ceil(place)))
+    return below + (above - below) * (place % 1)

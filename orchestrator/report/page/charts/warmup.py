@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from orchestrator.analysis.derivation.samples import classify_laps
+from orchestrator.analysis.derivation.process import Figures, Process, list_laps
+from orchestrator.analysis.process_scores import collect_figures
 from orchestrator.analysis.results import Result
 from orchestrator.format import format_duration
-from orchestrator.report.page.charts import (
-    Chart,
-    ChartRow,
-    Section,
-    Spec,
-    Table,
-    list_reports,
-    make_row,
-    to_chart_number,
-)
+from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, make_row, to_chart_number
 from orchestrator.report.page.charts.encoding import (
     COUNT_TICKS,
     DURATION_TICKS,
@@ -31,8 +23,6 @@ from orchestrator.report.page.charts.encoding import (
     filter_rows,
     make_tooltip,
 )
-from schemas.event import Report
-from schemas.record import JobRecord
 
 # Processes drawn for each cell: enough to compare them.
 MAX_SHOWN_PROCESSES: Final = 4
@@ -67,7 +57,7 @@ SPEC: Spec = {
 
 def make_chart(section: Section) -> Chart | None:
     """Make the chart of a group's ranked cells. Return None where nothing is ranked."""
-    ranked = list(section.ranked_records)
+    ranked = list(section.ranked_results)
     if not ranked:
         return None
     return Chart(
@@ -78,7 +68,7 @@ def make_chart(section: Section) -> Chart | None:
         f"{MAX_SHOWN_PROCESSES - 1} others. A dot marks the first steady call. Later calls are averaged over several "
         "calls. Both axes are logarithmic and show only the range of the data.",
         columns=("part", "mode", "block", "calls", "ns", "shown"),
-        rows=tuple(row for result, records in ranked for row in make_traces(result, records[:MAX_SHOWN_PROCESSES])),
+        rows=tuple(row for result, processes in ranked for row in make_traces(result, processes[:MAX_SHOWN_PROCESSES])),
         table=Table(
             ("mode", "class", "first result", "second call", "then until steady", "floor", "processes"),
             tuple(make_table_row(result) for result, _ in ranked),
@@ -87,22 +77,23 @@ def make_chart(section: Section) -> Chart | None:
     )
 
 
-def make_traces(result: Result, records: Sequence[JobRecord]) -> Iterator[ChartRow]:
+def make_traces(result: Result, processes: Sequence[Process]) -> Iterator[ChartRow]:
     """Yield the traces of one cell's processes, each with its first steady call."""
-    for place, (record, report) in enumerate(zip(records, list_reports(records), strict=True)):
-        name, part = (result.label, record.spec.block), "other" if place else "first"
-        for point in thin_trace(report.warmup):
+    for place, (process, figures) in enumerate(zip(processes, collect_figures(processes), strict=True)):
+        name, part = (result.label, process.block), "other" if place else "first"
+        for point in thin_trace(list_laps(figures)):
             yield make_row((part, *name, point.calls, to_chart_number(point.each_ns), None), result)
-        if (calls := find_steady_call(report)) is not None:
-            level = classify_laps(report.warmup).level_ns
+        if (calls := find_steady_call(figures)) is not None:
+            level = figures.steady_level_ns
             shown = f"call {calls:,}, at {format_duration(level)}"
             yield make_row(("steady", *name, calls, to_chart_number(level), shown), result)
 
 
-def find_steady_call(report: Report) -> int | None:
+def find_steady_call(figures: Figures) -> int | None:
     """Return the number of the first steady call, counted from 1. Return None if no call is steady."""
-    found = classify_laps(report.warmup)
-    return None if found.kind == "none" else 1 + sum(calls for calls, _ in report.warmup[: found.start])
+    if figures.steady == "none":
+        return None
+    return 1 + sum(calls for calls, _ in list_laps(figures)[: figures.steady_from])
 
 
 def make_table_row(result: Result) -> ChartRow:

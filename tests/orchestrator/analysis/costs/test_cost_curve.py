@@ -28,8 +28,7 @@ WARM_UP = ((1, 490), (1, 200), (10, 1000), (10, 500))
 
 def make_curve(report: Report, steady_from: int, least_floor_ns: int) -> CostCurve:
     """Return the curve of a process that is steady from a lap on, at a floor of 50 ns and a typical 60 ns."""
-    laps = [number for lap in report.warmup[1:steady_from] for number in lap]
-    figures = dataclasses.replace(figures_of(report), laps=laps, least_floor_ns=least_floor_ns)
+    figures = dataclasses.replace(figures_of(report), steady_from=steady_from, least_floor_ns=least_floor_ns)
     return make_cost_curve(dataclasses.replace(figures, floor_ns=50, typical_ns=60))
 
 

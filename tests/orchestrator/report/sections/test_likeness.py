@@ -51,7 +51,7 @@ def test_a_sweep_without_siblings_and_labels_has_no_such_column() -> None:
 
 
 def test_the_page_the_document_and_the_rows_have_them(group: Group) -> None:
-    chart = make_chart(Section(group, {}, {}))
+    chart = make_chart(Section(group, {}))
     assert chart.table.headings[-2:] == ("error to the first", "right answers")
     assert [row.cells[-2:] for row in chart.table.rows] == [("", "87.5 %"), ("0.012", "75.0 %")]
     assert {len(row.cells) for row in chart.table.rows} == {len(chart.table.headings)}

@@ -1,10 +1,14 @@
 """Spread of known samples: five numbers per call."""
 
+import dataclasses
 from collections.abc import Callable
 
-from orchestrator.report.page.charts.samples import Spread, compute_spread
+import pytest
+
+from orchestrator.report.page.charts.samples import compute_spread
 from schemas.event import Report
 from tests.conftest import QUIET
+from tests.orchestrator.conftest import figures_of
 
 
 def sampled(make_report: Callable[..., Report], *samples_ns: int, calls: int = 1) -> Report:
@@ -15,9 +19,15 @@ def sampled(make_report: Callable[..., Report], *samples_ns: int, calls: int = 1
 def test_samples_are_spread_from_the_fastest_over_the_quartiles_to_the_slowest(
     make_report: Callable[..., Report],
 ) -> None:
-    found = compute_spread(sampled(make_report, 500, 100, 300, 200, 400, calls=10))
-    assert found == Spread(low=10, quarter=20, median=30, three_quarters=40, high=50)
+    found = compute_spread(figures_of(sampled(make_report, 500, 100, 300, 200, 400, calls=10)))
+    assert dataclasses.astuple(found) == pytest.approx((10, 20, 30, 40, 50))
+
+
+def test_between_two_samples_a_quartile_is_as_far_as_its_share_of_the_way(make_report: Callable[..., Report]) -> None:
+    found = compute_spread(figures_of(sampled(make_report, 100, 200, 400, 800)))
+    assert dataclasses.astuple(found) == pytest.approx((100, 175, 300, 500, 800))
 
 
 def test_one_sample_is_all_five(make_report: Callable[..., Report]) -> None:
-    assert compute_spread(sampled(make_report, 7)) == Spread(low=7, quarter=7, median=7, three_quarters=7, high=7)
+    found = compute_spread(figures_of(sampled(make_report, 7)))
+    assert dataclasses.astuple(found) == pytest.approx((7,) * 5)
