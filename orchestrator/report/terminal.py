@@ -76,10 +76,11 @@ def show_results(
     for alarm in alarms:
         console.print(Text(alarm, style="bold red"), "", sep="\n")
     show_answer(console, run, answer)
-    shared, own = split_shared_sentences(run.groups, (*alarms, *answer))
+    # Sentences rest on break-evens, which take long to find among many computations.
+    shared, own = split_shared_sentences(run.groups if details else (), (*alarms, *answer))
     is_brief = bool(along) or len(run.groups) > MAX_TABLES
-    for group, sentences in zip(run.groups, own, strict=True) if details or not is_brief else ():
-        said = sentences if details else agreement.describe_agreement(group)
+    for place, group in enumerate(run.groups if details or not is_brief else ()):
+        said = own[place] if details else agreement.describe_agreement(group)
         show_group(console, group, said, details=details)
     notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
     told = axis.write_axis_notes(along, run)

@@ -113,7 +113,7 @@ def collect_values(run: Run) -> dict[str, Any]:
     alarms = list_alarms(groups)
     answer = axis.summarise_axis(run.axis_tables) or summarise_groups(groups)
     answer += calls.describe_best_modes(groups, manifest.sweep.calls)
-    shared, sentences = split_shared_sentences(groups, (*alarms, *answer))
+    shared, sentences = split_shared_sentences(() if is_brief(run) else groups, (*alarms, *answer))
     overview = build_overview(groups)
     return {
         "run": run.name,
@@ -131,7 +131,7 @@ def collect_values(run: Run) -> dict[str, Any]:
         "along_notes": axis.write_axis_notes(run.axis_tables, run),
         "parts": [
             build_part(group, run, row.name, said, answer)
-            for group, row, said in zip(groups, overview.rows, sentences, strict=True)
+            for group, row, said in zip(groups, overview.rows, sentences or [[]] * len(groups), strict=True)
         ],
         "refused": [row for group in groups for row in list_unranked(group)],
         "cells": len(run.cells),
@@ -175,7 +175,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         lead=lead,
         sentences=[
             *(sentence for sentence in sentences if sentence not in lead),
-            *price.describe_group_prices(group, run),
+            *(() if is_brief(run) else price.describe_group_prices(group, run)),
         ],
         agreement=build_agreement_table(group),
         figures=list(build_charts(section, run)),
@@ -215,6 +215,11 @@ def build_agreement_table(group: Group) -> Table | None:
     return Table(("mode", agreement.REFERENCE, *agreement.list_numbers(found)), tuple(rows))
 
 
+def is_brief(run: Run) -> bool:
+    """Return whether a page says of each computation no more than its times."""
+    return len(run.groups) > MAX_PICTURED_GROUPS
+
+
 def make_schedule(run: Run) -> Chart | None:
     """Return the chart of all jobs; None if none started, or there are too many."""
     few = len(run.last_attempts) <= MAX_SCHEDULED_JOBS
@@ -223,7 +228,7 @@ def make_schedule(run: Run) -> Chart | None:
 
 def describe_brevity(run: Run) -> Iterator[str]:
     """Yield what a page of a very large run leaves out, and how to see it."""
-    if len(run.groups) > MAX_PICTURED_GROUPS:
+    if is_brief(run):
         again = f"python -m orchestrator report {run.name} --only TEXT --output FILE"
         yield f"Each of the {len(run.groups)} computations has its times alone. All pictures of some: {again}"
 
@@ -231,7 +236,7 @@ def describe_brevity(run: Run) -> Iterator[str]:
 def build_charts(section: Section, run: Run) -> Iterator[Chart]:
     """Yield the charts of one group that have something to draw; of a very large run only its times."""
     yield times.make_chart(section)
-    if len(run.groups) > MAX_PICTURED_GROUPS:
+    if is_brief(run):
         return
     for found in (
         *cost.make_charts(section),
