@@ -109,11 +109,10 @@ class Figures:
 class Process:
     """One job: its place in the run, its outcome, and its measurements; `figures` are None without a report.
 
-    `file` is that of its record in the run's folder; empty if it was not read from one. `started` and `took_ns` are
-    None if it did not start. `obstacle` is why a job that was to be forked was not.
+    `file` is that of its record. `started` and `took_ns` are None if it did not start. `obstacle` is why a job that was
+    to be forked was not.
     """
 
-    name: str
     file: str
     cell: Cell
     cell_id: str
@@ -133,6 +132,11 @@ class Process:
     artefact: Artefact | None
     machine: MachineType
     figures: Figures | None
+
+    @property
+    def name(self) -> str:
+        """The name of the job within its run."""
+        return self.file.removesuffix(".gz").removesuffix(".json")
 
 
 class Bytes(Protocol):
@@ -184,11 +188,10 @@ def derive_process(job: Job) -> Process:
 
 
 def make_process(record: JobRecord, file: str = "") -> Process:
-    """Derive what the analysis needs of a job from its record, which was read from this file."""
+    """Derive what the analysis needs of a job from its record, which was read from this file, or is to be its own."""
     spec, outside = record.spec, record.outside
     return Process(
-        name=job_name(spec),
-        file=file,
+        file=file or f"{job_name(spec)}.json",
         cell=spec.cell,
         cell_id=spec.cell.id,
         block=spec.block,

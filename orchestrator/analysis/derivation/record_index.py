@@ -20,11 +20,13 @@ from typing import IO, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 import schemas
 from orchestrator.analysis import statistics
 from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText
 from orchestrator.files.atomic import open_regular, write_file
 from orchestrator.records.store import Stamp, Store
@@ -53,7 +55,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     **dict.fromkeys(("forked", "throttled", "bounded_by_cpu_time", "is_uneven"), "bool"),
     **dict.fromkeys((*WORDS, "inputs_sha256", "build_info"), "word"),
-    **dict.fromkeys(("name", "file", "started"), "text"),
+    **dict.fromkeys(("file", "started"), "text"),
     **dict.fromkeys(("phases", "sketched"), "stored"),
     **dict.fromkeys(("log_samples", "percentiles", "memory"), "floats"),
     "laps": "ints",
@@ -95,13 +97,18 @@ def encode_missing(values: Iterable[float | None]) -> list[float]:
     return [math.nan if value is None else value for value in values]
 
 
+NO_METRICS: Final[Mapping[MemoryMetric, float]] = {}
 CODECS: Final[Mapping[str, Codec]] = {
     "percentiles": Codec(
         encode_missing, lambda values: tuple(None if math.isnan(value) else value for value in values)
     ),
     "memory": Codec(
         lambda found: encode_missing(map(found.get, METRICS)) if found else (),
-        lambda values: {name: value for name, value in zip(METRICS, values, strict=False) if not math.isnan(value)},
+        lambda values: (
+            {name: value for name, value in zip(METRICS, values, strict=True) if not math.isnan(value)}
+            if values
+            else NO_METRICS
+        ),
     ),
 }
 
@@ -171,7 +178,9 @@ def read_field(table: pa.Table, name: str) -> Iterable[Any]:
         case "text":
             return list_objects(column)
         case "stored":
-            return (StoredText(column, row) for row in range(len(column)))
+            lengths = pc.binary_length(column).to_numpy().tolist()
+            # Most have nothing to say, which needs no object of its own.
+            return (StoredText(column, row) if size > len(EMPTY) else EMPTY for row, size in enumerate(lengths))
     words = list_objects(column.dictionary)
     if kind == "json":
         words = [OBJECTS[name].validate_json(word) for word in words]
@@ -194,7 +203,8 @@ def slice_lists(column: pa.LargeListArray, code: str) -> Iterator[Sequence[float
     """Yield the lists of a column of integers ("q") or floats ("d") without copying their numbers."""
     plain = memoryview(column.values.buffers()[1] or b"").cast("B")
     numbers: memoryview[float] | memoryview[int] = plain.cast("q") if code == "q" else plain.cast("d")
-    return (numbers[start:stop] for start, stop in pairwise(column.offsets.to_numpy().tolist()))
+    bounds = pairwise(column.offsets.to_numpy().tolist())
+    return (numbers[start:stop] if start < stop else () for start, stop in bounds)
 
 
 def write_index(store: Store, found: Mapping[str, Process], stamps: Mapping[str, Stamp]) -> None:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import ModuleType
 
 from orchestrator.analysis.derivation.process import Process, derive_processes, make_process
@@ -61,10 +61,8 @@ def index_records(place: store.Store, records: Iterable[JobRecord]) -> None:
     """Write the index of a large run whose records are still in memory, so that nobody needs to read them for it."""
     stamps = place.list_record_stamps()
     if len(stamps) >= LEAST_INDEXED and (index := import_index()):
-        named = ((f"{process.name}.json", process) for process in derive_processes(records))
-        index.write_index(
-            place, {name: replace(process, file=name) for name, process in named if name in stamps}, stamps
-        )
+        found = {process.file: process for process in derive_processes(records)}
+        index.write_index(place, {name: process for name, process in found.items() if name in stamps}, stamps)
 
 
 def import_index() -> ModuleType | None:

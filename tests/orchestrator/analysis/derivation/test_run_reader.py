@@ -1,12 +1,11 @@
 """The reader of a run: each file once, and again only if it has changed."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orchestrator.analysis.derivation.process import Process, derive_processes
+from orchestrator.analysis.derivation.process import derive_processes
 from orchestrator.analysis.derivation.run_reader import RunReader
 from orchestrator.records import store
 from orchestrator.records.store import Store
@@ -21,16 +20,11 @@ def place(
     return make_run("watched", make_records([(make_cell("torch:eager"), 100.0), (make_cell(), 200.0)], blocks=3))
 
 
-def list_derived(reader: RunReader) -> list[Process]:
-    """Return what it has derived, without the names of files, which only a reader knows."""
-    return [dataclasses.replace(process, file="") for process in reader.processes]
-
-
 def test_it_finds_what_the_store_reads_in_the_same_order(place: Store) -> None:
     watching = RunReader(place)
     assert watching.processes == ()
     assert watching.refresh()
-    assert list_derived(watching) == derive_processes(place.read_records())
+    assert list(watching.processes) == derive_processes(place.read_records())
     assert not watching.refresh()
 
 
@@ -48,7 +42,7 @@ def test_a_file_is_read_again_only_if_it_has_changed(place: Store, monkeypatch: 
     monkeypatch.setattr(store, "read_record", spy)
     assert watching.refresh()
     assert read == [f"{changed.spec.block:03}-{changed.spec.cell.id}.json"]
-    assert list_derived(watching) == derive_processes(place.read_records())
+    assert list(watching.processes) == derive_processes(place.read_records())
 
 
 def test_a_record_that_is_gone_is_forgotten(place: Store) -> None:
@@ -56,7 +50,7 @@ def test_a_record_that_is_gone_is_forgotten(place: Store) -> None:
     watching.refresh()
     place.list_record_files()[0].unlink()
     assert watching.refresh()
-    assert list_derived(watching) == derive_processes(place.read_records())
+    assert list(watching.processes) == derive_processes(place.read_records())
 
 
 def test_a_damaged_record_is_named_until_it_is_whole(place: Store) -> None:
