@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -192,7 +192,7 @@ def make_process(record: JobRecord, file: str = "") -> Process:
     spec, outside = record.spec, record.outside
     return Process(
         file=file or f"{job_name(spec)}.json",
-        cell=spec.cell,
+        cell=share_value(spec.cell.id, spec.cell),
         cell_id=spec.cell.id,
         block=spec.block,
         position=spec.position,
@@ -251,14 +251,14 @@ def _make_figures(record: JobRecord, report: Report) -> Figures:
         peak_flops_per_s=report.ceiling.flops_per_s,
         peak_bytes_per_s=report.ceiling.bytes_per_s,
         compilations=report.compilations,
-        versions=report.versions,
+        versions=share_value(f"versions of {record.spec.cell.id}", report.versions),
         build_info=report.build_info,
         warnings=report.warnings,
         notes=report.notes,
         new_shapes=report.new_shapes,
         referee=report.verification.referee,
         agreement=report.verification.agreement,
-        likeness=report.verification.likeness,
+        likeness=share_value(f"likeness of {record.spec.cell.id}", report.verification.likeness),
         largest_error=worst[0],
         its_tolerance=worst[1],
         inputs_sha256=report.inputs_sha256,
@@ -296,6 +296,24 @@ def read_phases(figures: Figures) -> tuple[PhaseCost, ...]:
 def read_sketches(figures: Figures) -> tuple[TensorCheck, ...]:
     """Return the sketched checks of a process; there may be none."""
     return CHECKS.validate_json(text) if (text := str(figures.sketched)) != NONE_SKETCHED else ()
+
+
+T = TypeVar("T")
+
+# Values that processes share, by what they are of, so that not each has its own copy.
+MAX_SHARED = 50_000
+_shared: dict[str, object] = {}
+
+
+def share_value(key: str, value: T) -> T:
+    """Return an equal value that another process has already, or else this one."""
+    known = _shared.get(key)
+    if known == value and isinstance(known, type(value)):
+        return known
+    if len(_shared) >= MAX_SHARED:
+        _shared.clear()
+    _shared[key] = value
+    return value
 
 
 def find_machine_type(host: Host) -> MachineType:

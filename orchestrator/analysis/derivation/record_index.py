@@ -6,13 +6,11 @@ the file may be removed at any time. Without the library, or in a folder that ca
 """
 
 import functools
-import gc
 import hashlib
 import math
 import mmap
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import accumulate, chain, compress, pairwise, starmap
 from pathlib import Path
@@ -136,22 +134,9 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
             return {}
         # A run may come from anybody, and its offsets must not lead out of its columns.
         table.validate(full=True)
-        with pause_collector():
-            return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
+        return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
     except (OSError, KeyError, ValueError):  # Arrow's own errors are among these
         return {}
-
-
-@contextmanager
-def pause_collector() -> Iterator[None]:
-    """Keep the garbage collector from looking again and again at all that is being made, none of which is garbage."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def read_rows(table: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[Process]:

@@ -1,7 +1,9 @@
 """The reader of a run that may still be growing: each record is evaluated once, and again only if its file changes."""
 
+import gc
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -35,6 +37,12 @@ class RunReader:
         stamps = self.place.list_record_stamps()
         if stamps == self._stamps:
             return False
+        with pause_collector():
+            self._evaluate_new(stamps)
+        self._stamps, self.revision = stamps, self.revision + 1
+        return True
+
+    def _evaluate_new(self, stamps: Mapping[str, Stamp]) -> None:
         kept = {name: self._found[name] for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
         index = import_index() if len(stamps) - len(kept) >= LEAST_INDEXED else None
         known = index.read_index(self.place, stamps) if index else {}
@@ -42,11 +50,9 @@ class RunReader:
         found = {name: each for name, each in self._found.items() if isinstance(each, Process)}
         if index and len(known) < len(found):
             index.write_index(self.place, found, stamps)
-        self._stamps, self.revision = stamps, self.revision + 1
         in_order = sorted(found.values(), key=lambda each: (each.block, each.position, each.attempt))
         self.processes = tuple(in_order)
         self.skipped = tuple(each for each in self._found.values() if isinstance(each, str))
-        return True
 
     def _evaluate(self, name: str) -> Process | str:
         """Return what is derived of a record, or why it cannot be read."""
@@ -55,6 +61,18 @@ class RunReader:
             return make_process(store.read_record(path), name)
         except UsageError as error:
             return str(error).replace(str(path), name)
+
+
+@contextmanager
+def pause_collector() -> Iterator[None]:
+    """Keep the garbage collector from looking again and again at all that is being made, none of which is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def index_records(place: store.Store, records: Iterable[JobRecord]) -> None:
