@@ -6,19 +6,19 @@ means that `cell` takes less time than `baseline`.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import chain, combinations, product
 from statistics import fmean
-from typing import Final
+from typing import Final, TypeAlias
 
 from orchestrator.analysis.quality.comparability import Sampling, find_unlike_blocks, format_left_out_blocks
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, reject_by_holm, signed_rank_p
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.analysis.statistics.order_statistics import expect_minimum
-from orchestrator.analysis.undisturbed import Floors, RatioEstimate, bound_ratio
+from orchestrator.analysis.undisturbed import EstimateRatio, Floors, RatioEstimate, bound_ratio
 
 # Differences below this share are too small to act on.
 MARGIN: Final = 0.02
@@ -37,6 +37,9 @@ class Verdict(StrEnum):
 
 CLAIMS: Final = frozenset({Verdict.FASTER, Verdict.SLOWER, Verdict.DIFFERENT_BUT_SMALL})
 _FLIPPED_VERDICTS: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+
+# The estimate of a ratio from log times in these blocks, which are in ascending order.
+ChooseEstimate: TypeAlias = Callable[[Sequence[int]], EstimateRatio]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +156,29 @@ def compare_all_pairs(
 
 
 def compare_pairs(
-    scores: Mapping[str, Scores], pairs: Sequence[tuple[str, str]], *, margin: float = MARGIN, alpha: float = ALPHA
+    scores: Mapping[str, Scores],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
+    choose_estimate: ChooseEstimate | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare these pairs of cells over their shared blocks, the first as baseline, as one family of tests (Holm).
 
-    Blocks in which the two were sampled differently are left out, and `reason` explains it.
+    Blocks in which the two were sampled differently are left out, and `reason` explains it. `choose_estimate` is for
+    blocks that are not all alike; without it, all blocks are of one node.
     """
+    choose = choose_estimate or (lambda _: partial(estimate_paired_ratio, alpha=alpha))
     left_out = [find_unlike_blocks(scores[a].sampling, scores[b].sampling) for a, b in pairs]
     floors = [pair_floors(scores[a], scores[b], out) for (a, b), out in zip(pairs, left_out, strict=True)]
-    estimates = [bound_ratio(*both, partial(estimate_paired_ratio, alpha=alpha)) for both in floors]
+    estimates = [bound_ratio(*both, choose(sorted(both[0].measured))) for both in floors]
     # A disturbance can weaken a difference and never strengthen it, so what withstands is significant as well.
     significant = reject_by_holm([measured.p for measured, _ in estimates], alpha)
     withstanding = reject_by_holm([bounded.p for _, bounded in estimates], alpha)
     found = []
     for place, (a, b) in enumerate(pairs):
         measured, bounded = estimates[place]
-        typical = hodges_lehmann(_subtract_logs(scores[a].typical, scores[b].typical, left_out[place]), alpha)
+        typical = _estimate_typical(scores[a].typical, scores[b].typical, left_out[place], choose)
         found.append(
             Comparison(
                 baseline=a,
@@ -210,8 +220,11 @@ def estimate_paired_ratio(baseline: Sequence[float], cell: Sequence[float], *, a
     return RatioEstimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
 
 
-def _subtract_logs(baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]) -> list[float]:
-    return [cell[block] - baseline[block] for block in sorted((baseline.keys() & cell.keys()).difference(left_out))]
+def _estimate_typical(
+    baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int], choose: ChooseEstimate
+) -> Interval:
+    blocks = sorted((baseline.keys() & cell.keys()).difference(left_out))
+    return choose(blocks)([baseline[block] for block in blocks], [cell[block] for block in blocks]).interval
 
 
 def decide_verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float) -> Verdict:
