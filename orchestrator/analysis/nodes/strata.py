@@ -3,13 +3,14 @@
 Log times are compared within their node, so a node that is slower as a whole changes nothing.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
 from orchestrator.analysis.compare import ChooseEstimate
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
-from orchestrator.analysis.statistics.random_effects import RandomEffects, combine_effects, estimate_error
+from orchestrator.analysis.statistics.random_effects import RandomEffects, combine_effects, pool_variance
 from orchestrator.analysis.statistics.stratified_ranks import stratified_hodges_lehmann, stratified_signed_rank_p
 from orchestrator.analysis.statistics.variance_components import FEWEST_BLOCKS, FEWEST_NODES
 from orchestrator.analysis.undisturbed import EstimateRatio, RatioEstimate
@@ -68,4 +69,5 @@ def describe_effects(strata: Strata, alpha: float) -> RandomEffects | None:
     if len(usable) < FEWEST_NODES:
         return None
     centres = [hodges_lehmann(differences, alpha).estimate for differences in usable]
-    return combine_effects(centres, [estimate_error(differences) for differences in usable], alpha)
+    within = pool_variance(usable)
+    return combine_effects(centres, [math.sqrt(within / len(differences)) for differences in usable], alpha)

@@ -109,3 +109,12 @@ def estimate_error(differences: Sequence[float]) -> float:
     The centre by Hodges and Lehmann varies as the mean does for normal differences, and less for heavier tails.
     """
     return float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
+
+
+def pool_variance(strata: Sequence[Sequence[float]]) -> float:
+    """Return the variance of differences within strata, of which at least one has two; never zero.
+
+    A few differences estimate the variance of one stratum badly, and all strata of one type of machine vary alike.
+    """
+    squares = sum(float(np.var(differences)) * len(differences) for differences in strata)
+    return max(squares / sum(len(differences) - 1 for differences in strata), LEAST_ERROR**2)

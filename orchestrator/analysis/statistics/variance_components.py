@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from orchestrator.analysis.statistics.intervals import hodges_lehmann
-from orchestrator.analysis.statistics.random_effects import LEAST_ERROR, solve_for_variance
+from orchestrator.analysis.statistics.random_effects import pool_variance, solve_for_variance
 
 # A node's estimate needs a standard error, and that of fewer blocks is itself a matter of chance.
 FEWEST_BLOCKS: Final = 4
@@ -65,12 +65,10 @@ def estimate_components(by_node: Sequence[Sequence[float]]) -> VarianceComponent
     Raises:
         ValueError: there are fewer such nodes.
     """
-    nodes = [np.asarray(differences, dtype=np.float64) for differences in by_node if len(differences) > 1]
+    nodes = [differences for differences in by_node if len(differences) > 1]
     if len(nodes) < 2:
         raise ValueError(f"{len(nodes)} nodes with two blocks or more show no spread between nodes: give two or more")
-    freedom = [len(each) - 1 for each in nodes]
-    within = sum(float(each.var(ddof=1)) * own for each, own in zip(nodes, freedom, strict=True)) / sum(freedom)
-    within = max(within, LEAST_ERROR**2)
+    within = pool_variance(nodes)
     centres = np.array([hodges_lehmann(each, 0.5).estimate for each in nodes])
     errors = within / np.array([len(each) for each in nodes])
     return VarianceComponents(within, solve_for_variance(centres, errors, len(nodes) - 1))
