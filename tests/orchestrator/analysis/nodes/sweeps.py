@@ -8,7 +8,7 @@ import numpy as np
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.nodes.nodes import Nodes
 
-KIND = "type d128fb31"
+KIND = "d128fb31"
 
 
 def list_pairs(count: int) -> list[tuple[str, str]]:
