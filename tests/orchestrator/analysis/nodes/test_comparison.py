@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -67,12 +68,11 @@ def test_few_blocks_on_each_of_several_nodes_are_enough_together() -> None:
 
 def test_a_node_that_is_slower_as_a_whole_changes_nothing() -> None:
     scores, nodes = make_sweep([0.05, 0.05], [6, 6]), make_nodes([6, 6])
-    throttled = {
-        cell: Scores(
-            *({block: log + (block > 6) for block, log in logs.items()} for logs in (each.floor, each.typical))
-        )
-        for cell, each in scores.items()
-    }
+
+    def slow_down(logs: Mapping[int, float]) -> dict[int, float]:
+        return {block: log + (block > 6) for block, log in logs.items()}
+
+    throttled = {cell: Scores(slow_down(each.floor), slow_down(each.typical)) for cell, each in scores.items()}
     there, here = compare(throttled, nodes), compare(scores, nodes)
     assert there.on_nodes.ratio.estimate == pytest.approx(here.on_nodes.ratio.estimate)
     assert there.on_nodes.ratio.low == pytest.approx(here.on_nodes.ratio.low)
