@@ -85,8 +85,8 @@ def split_by_type(
 def find_odd_nodes(nodes: Nodes) -> tuple[OddNode, ...]:
     """Return the nodes whose fastest canary is off the median of their type, by the limit for a process.
 
-    A process whose canary is 5 % slower than the best is flagged as disturbed. The fastest canary of all processes of a
-    node varies much less, so a node beyond the same limit has another speed: another clock, memory or cooling.
+    Canaries of processes may differ by more than that, but the fastest of a dozen processes varies by a few per cent at
+    most. So a node beyond the limit has another speed, such as another clock, memory or cooling.
     """
     known = {name: nodes.canaries_ns[name] for name in nodes.names if nodes.canaries_ns.get(name, 0) > 0}
     if len(known) < FEWEST_CANARIES:
