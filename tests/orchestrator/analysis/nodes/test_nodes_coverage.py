@@ -138,7 +138,8 @@ def test_a_claim_on_nodes_that_differ_seldom_contradicts_their_mean(nodes: int, 
 @pytest.mark.parametrize("law", mark_long(list(LAWS), quick=["normal"]))
 @pytest.mark.parametrize("nodes", mark_long([2, 3, 5, 8], quick=[3]))
 def test_the_interval_on_nodes_that_do_not_differ_covers_the_ratio_as_promised(nodes: int, law: str) -> None:
-    assert 0.93 <= count_coverage(Setting(nodes, law=law)).share("on_nodes") <= 0.99
+    # An upper bound near the nominal 96 % takes more sweeps than a lower one.
+    assert 0.93 <= count_coverage(Setting(nodes, law=law), 3 * EXPERIMENTS).share("on_nodes") <= 0.985
 
 
 @pytest.mark.parametrize("law", mark_long(["normal", "t3", "skewed pair"], quick=["normal"]))
