@@ -6,19 +6,19 @@ means that `cell` takes less time than `baseline`.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import chain, combinations, product
 from statistics import fmean
-from typing import Final
+from typing import Final, TypeAlias
 
 from orchestrator.analysis.quality.comparability import Sampling, find_unlike_blocks, format_left_out_blocks
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, reject_by_holm, signed_rank_p
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.analysis.statistics.order_statistics import expect_minimum
-from orchestrator.analysis.undisturbed import Floors, RatioEstimate, bound_ratio
+from orchestrator.analysis.undisturbed import EstimateRatio, Floors, RatioEstimate, bound_ratio
 
 # Differences below this share are too small to act on.
 MARGIN: Final = 0.02
@@ -37,6 +37,9 @@ class Verdict(StrEnum):
 
 CLAIMS: Final = frozenset({Verdict.FASTER, Verdict.SLOWER, Verdict.DIFFERENT_BUT_SMALL})
 _FLIPPED_VERDICTS: Final = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+
+# The estimate of a ratio from log times in these blocks, which are in ascending order.
+ChooseEstimate: TypeAlias = Callable[[Sequence[int]], EstimateRatio]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +161,20 @@ def compare_all_pairs(
 
 
 def compare_pairs(
-    scores: Mapping[str, Scores], pairs: Sequence[tuple[str, str]], *, margin: float = MARGIN, alpha: float = ALPHA
+    scores: Mapping[str, Scores],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
+    choose_estimate: ChooseEstimate | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare these pairs of cells over their shared blocks, the first as baseline, as one family of tests (Holm).
 
-    Blocks in which the two were sampled differently are left out, and `reason` explains it.
+    Blocks in which the two were sampled differently are left out, and `reason` explains it. `choose_estimate` is for
+    blocks that are not all alike; without it, all blocks are of one node.
     """
-    found = [(a, b, estimate_pair(scores[a], scores[b], alpha)) for a, b in pairs]
+    choose = choose_estimate or choose_for_one_node(alpha)
+    found = [(a, b, estimate_pair(scores[a], scores[b], choose)) for a, b in pairs]
     return decide_family(found, margin=margin, alpha=alpha)
 
 
@@ -172,7 +182,8 @@ def compare_all_and_some(
     scores: Mapping[str, Scores], pairs: Sequence[tuple[str, str]], *, margin: float = MARGIN, alpha: float = ALPHA
 ) -> tuple[tuple[Comparison, ...], tuple[Comparison, ...]]:
     """Compare every pair of cells as one family of tests, and these pairs as another; each is estimated once."""
-    found = {(a, b): estimate_pair(scores[a], scores[b], alpha) for a, b in combinations(scores, 2)}
+    choose = choose_for_one_node(alpha)
+    found = {(a, b): estimate_pair(scores[a], scores[b], choose) for a, b in combinations(scores, 2)}
     either_way = found | {(b, a): estimate.flipped() for (a, b), estimate in found.items()}
     every = decide_family([(a, b, estimate) for (a, b), estimate in found.items()], margin=margin, alpha=alpha)
     return every, decide_family([(a, b, either_way[a, b]) for a, b in pairs], margin=margin, alpha=alpha)
@@ -209,16 +220,22 @@ def _negate_logs(interval: Interval) -> Interval:
     return Interval(-interval.estimate, -interval.high, -interval.low)
 
 
-def estimate_pair(baseline: Scores, cell: Scores, alpha: float) -> PairEstimate:
-    """Estimate the log ratio of two cells at a level of the family of tests that will decide on it."""
+def choose_for_one_node(alpha: float) -> ChooseEstimate:
+    """Return the estimate of blocks that are all of one node, at a level of the family of tests that will decide."""
+    estimate = partial(estimate_paired_ratio, alpha=alpha)
+    return lambda _: estimate
+
+
+def estimate_pair(baseline: Scores, cell: Scores, choose: ChooseEstimate) -> PairEstimate:
+    """Estimate the log ratio of two cells."""
     left_out = find_unlike_blocks(baseline.sampling, cell.sampling)
     floors = pair_floors(baseline, cell, left_out)
-    measured, bounded = bound_ratio(*floors, partial(estimate_paired_ratio, alpha=alpha))
+    measured, bounded = bound_ratio(*floors, choose(sorted(floors[0].measured)))
     return PairEstimate(
         blocks=len(floors[0].measured),
         measured=measured,
         bounded=bounded,
-        typical=hodges_lehmann(_subtract_logs(baseline.typical, cell.typical, left_out), alpha),
+        typical=_estimate_typical(baseline.typical, cell.typical, left_out, choose),
         reason=format_left_out_blocks(left_out),
     )
 
@@ -280,8 +297,11 @@ def estimate_paired_ratio(baseline: Sequence[float], cell: Sequence[float], *, a
     return RatioEstimate(hodges_lehmann(differences, alpha), signed_rank_p(differences))
 
 
-def _subtract_logs(baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int]) -> list[float]:
-    return [cell[block] - baseline[block] for block in sorted((baseline.keys() & cell.keys()).difference(left_out))]
+def _estimate_typical(
+    baseline: Mapping[int, float], cell: Mapping[int, float], left_out: Collection[int], choose: ChooseEstimate
+) -> Interval:
+    blocks = sorted((baseline.keys() & cell.keys()).difference(left_out))
+    return choose(blocks)([baseline[block] for block in blocks], [cell[block] for block in blocks]).interval
 
 
 def decide_verdict(ratio: Interval, typical: Interval, *, significant: bool, margin: float) -> Verdict:

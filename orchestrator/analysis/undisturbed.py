@@ -59,9 +59,10 @@ def bound_ratio(baseline: Floors, cell: Floors, estimate: EstimateRatio) -> tupl
     found = measured.interval.estimate
     nearest = lowest if found > 0 else highest
     stays = nearest.interval.estimate * found > 0
-    return measured, RatioEstimate(
-        Interval(found, lowest.interval.low, highest.interval.high), max(measured.p, nearest.p) if stays else 1.0
-    )
+    # Of a mean over nodes, processes less their disturbances may spread less, and give a shorter interval.
+    low = min(measured.interval.low, lowest.interval.low)
+    high = max(measured.interval.high, highest.interval.high)
+    return measured, RatioEstimate(Interval(found, low, high), max(measured.p, nearest.p) if stays else 1.0)
 
 
 def list_logs(logs: Logs) -> list[float]:

@@ -44,7 +44,7 @@ class Interval:
 
 
 @lru_cache(maxsize=256)
-def _subset_sum_cdf(ranks: tuple[int, ...]) -> Floats:
+def subset_sum_cdf(ranks: tuple[int, ...]) -> Floats:
     """Return P(sum of a random subset of `ranks` <= x) for x = 0 .. sum(ranks); a fair coin decides each rank."""
     law = np.ones(1)
     for rank in ranks:
@@ -60,7 +60,7 @@ def signed_rank_cdf(k: int) -> Floats:
 
     Exact: the recursion of Wilcoxon, Katti and Wilcox (1963), with probabilities instead of counts.
     """
-    return _subset_sum_cdf(tuple(range(1, k + 1)))
+    return subset_sum_cdf(tuple(range(1, k + 1)))
 
 
 def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
@@ -74,9 +74,16 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
     values = np.asarray(differences, dtype=np.float64)
     if values.size == 0:
         return Interval(math.nan, -math.inf, math.inf)
-    walsh = np.sort(np.add.outer(values, values)[_index_upper_triangle(values.size)] / 2)
+    walsh = np.sort(list_walsh_averages(values))
     outside = int(np.searchsorted(signed_rank_cdf(values.size), alpha / 2, side="right"))
     return interval_from_ordered(walsh, outside, find_middle(walsh))
+
+
+def list_walsh_averages(differences: Numbers) -> Floats:
+    """Return the averages of all pairs of `differences`, each with itself as well."""
+    values = np.asarray(differences, dtype=np.float64)
+    averages: Floats = np.add.outer(values, values)[_index_upper_triangle(values.size)] / 2
+    return averages
 
 
 @lru_cache(maxsize=256)
@@ -102,23 +109,24 @@ def signed_rank_p(differences: Numbers) -> float:
     Zeros are ranked with the rest and then left out (Pratt 1959, JASA 54). Dropping them first can make a
     sample less significant when it moves away from zero. If all are zero, or there are none, p is 1.
     """
+    positive, negative = rank_signs(differences)
+    law = subset_sum_cdf(tuple(sorted((*positive, *negative))))
+    return min(1.0, 2 * float(law[min(sum(positive), sum(negative))]))
+
+
+def rank_signs(differences: Numbers) -> tuple[list[int], list[int]]:
+    """Return the doubled ranks of the positive and of the negative `differences` by size, zeros ranked and left out."""
     values = np.asarray(differences, dtype=np.float64)
     sizes = np.abs(values)
     order = np.argsort(sizes)
     ordered = sizes[order]
-    if values.size and ordered[0] > 0 and (ordered[1:] > ordered[:-1]).all():
-        # Without ties and zeros, the ranks are the places. They are doubled as below, so that p is the same to the bit.
-        positive = 2 * int(np.flatnonzero(values[order] > 0).sum() + np.count_nonzero(values > 0))
-        total = values.size * (values.size + 1)
-        law = _subset_sum_cdf(tuple(range(2, 2 * values.size + 1, 2)))
-        return min(1.0, 2 * float(law[min(positive, total - positive)]))
+    if (ordered[1:] > ordered[:-1]).all() and ordered.all():  # without ties and zeros, as nearly always
+        places = 2 * (1 + np.arange(values.size))
+        return places[values[order] > 0].tolist(), places[values[order] < 0].tolist()
     _, which, tied = np.unique(sizes, return_inverse=True, return_counts=True)
     # Mid-ranks are multiples of a half; doubled, they are the integers that the exact distribution needs.
     doubled_ranks = (2 * np.cumsum(tied) - tied + 1)[which]
-    positive = int(doubled_ranks[values > 0].sum())
-    negative = int(doubled_ranks[values < 0].sum())
-    law = _subset_sum_cdf(tuple(sorted(doubled_ranks[values != 0].tolist())))
-    return min(1.0, 2 * float(law[min(positive, negative)]))
+    return doubled_ranks[values > 0].tolist(), doubled_ranks[values < 0].tolist()
 
 
 def reject_by_holm(p_values: Sequence[float], alpha: float) -> tuple[bool, ...]:

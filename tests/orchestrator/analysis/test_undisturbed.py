@@ -1,12 +1,15 @@
 """The ratio of two cells, with room for what disturbances can have cost."""
 
+from collections.abc import Sequence
 from functools import partial
+from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.analysis.compare import estimate_paired_ratio
+from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.analysis.undisturbed import Floors, RatioEstimate, bound_ratio, list_logs
 
 LOGS = st.lists(st.floats(-1, 1), min_size=12, max_size=12)
@@ -79,6 +82,20 @@ def test_either_order_has_the_same_bounds(
     assert forwards.interval.low == pytest.approx(-backwards.interval.high)
     assert forwards.interval.high == pytest.approx(-backwards.interval.low)
     assert forwards.p == pytest.approx(backwards.p) or forwards.interval.estimate == 0
+
+
+def test_an_estimate_that_is_surer_without_disturbances_makes_no_interval_shorter() -> None:
+    """Check an estimate whose interval has the spread of its values: processes that lose more may spread less."""
+
+    def estimate(baseline: Sequence[float], cell: Sequence[float]) -> RatioEstimate:
+        differences = [after - before for before, after in zip(baseline, cell, strict=True)]
+        centre, spread = fmean(differences), max(differences) - min(differences)
+        return RatioEstimate(Interval(centre, centre - spread, centre + spread), 0.01)
+
+    cell = floors([0.1, 0.2], [0.0, 0.1])
+    measured, bounded = bound_ratio(floors([0.0, 0.0]), cell, estimate)
+    assert measured.interval.low == pytest.approx(0.05)
+    assert bounded.interval == measured.interval
 
 
 def test_values_are_in_the_order_of_the_blocks() -> None:

@@ -1,0 +1,1 @@
+"""Comparisons over several nodes of one type of machine."""

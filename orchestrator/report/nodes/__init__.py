@@ -1,0 +1,1 @@
+"""Comparisons over nodes, on a terminal and in sentences."""
