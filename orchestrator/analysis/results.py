@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from orchestrator.analysis.compare import (
     MARGIN,
@@ -253,7 +253,6 @@ def summarise_cell(cell: Cell, jobs: Sequence[Job], canary_ns: float, label: str
     starts = describe_starts(processes)
     processes = select_measured_jobs(processes) if outcome == "measured" else processes
     figures = collect_figures(processes)
-    started = select_fresh(figures)
     grade, flags = assess_disturbance(processes, canary_ns)
     return Result(
         cell=cell,
@@ -262,30 +261,45 @@ def summarise_cell(cell: Cell, jobs: Sequence[Job], canary_ns: float, label: str
         outcome=outcome,
         reason=reason,
         advice=advice,
-        floor_ns=median_interval([each.floor_ns for each in figures]),
-        typical_ns=median_interval([each.typical_ns for each in figures]),
-        first_ns=median_interval([each.first_result_ns for each in started]),
-        second_ns=median_interval([each.second_ns for each in started]),
-        steady_ns=median_interval(collect_settling_times_ns(started)),
-        steadiness=classify_steadiness([each.steady for each in figures]),
-        latency_ns=summarise_percentiles([each.percentiles for each in figures]),
-        overhead_ns=find_median([each.null_ns for each in figures]),
-        memory=summarise_memory_metrics([each.memory for each in figures if each.memory]),
+        **summarise_times(figures),
         grade=grade,
         flags=flags,
         warnings=tuple(dict.fromkeys(chain.from_iterable(each.warnings for each in figures))),
         notes=tuple(dict.fromkeys([*chain.from_iterable(map(list_notes, figures)), *starts])),
         new_shapes=summarise_new_shapes(each.new_shapes for each in figures),
         portable=summarise_artefact(processes),
-        bounded_by_cpu_time=any(each.bounded_by_cpu_time for each in figures),
-        referee=next((each.referee for each in figures), ""),
-        only_agrees=any(each.agreement for each in figures),
-        growth_bytes=find_median([each.growth_bytes for each in figures] or [0.0]),
-        inputs_sha256=next((each.inputs_sha256 for each in figures), ""),
         model=next((each.model for each in processes), None),
-        likeness=next((each.likeness for each in figures), Likeness()),
-        sketched=next(filter(None, map(read_sketches, figures)), ()),
+        **summarise_verification(figures),
     )
+
+
+def summarise_times(figures: Sequence[Figures]) -> dict[str, Any]:
+    """Return the times and the memory of a cell by the names of the fields of its result."""
+    started = select_fresh(figures)
+    return {
+        "floor_ns": median_interval([each.floor_ns for each in figures]),
+        "typical_ns": median_interval([each.typical_ns for each in figures]),
+        "first_ns": median_interval([each.first_result_ns for each in started]),
+        "second_ns": median_interval([each.second_ns for each in started]),
+        "steady_ns": median_interval(collect_settling_times_ns(started)),
+        "steadiness": classify_steadiness([each.steady for each in figures]),
+        "latency_ns": summarise_percentiles([each.percentiles for each in figures]),
+        "overhead_ns": find_median([each.null_ns for each in figures]),
+        "memory": summarise_memory_metrics([each.memory for each in figures if each.memory]),
+    }
+
+
+def summarise_verification(figures: Sequence[Figures]) -> dict[str, Any]:
+    """Return what was verified of a cell, and what bounds its figures, by the names of the fields of its result."""
+    return {
+        "bounded_by_cpu_time": any(each.bounded_by_cpu_time for each in figures),
+        "referee": next((each.referee for each in figures), ""),
+        "only_agrees": any(each.agreement for each in figures),
+        "growth_bytes": find_median([each.growth_bytes for each in figures] or [0.0]),
+        "inputs_sha256": next((each.inputs_sha256 for each in figures), ""),
+        "likeness": next((each.likeness for each in figures), Likeness()),
+        "sketched": next(filter(None, map(read_sketches, figures)), ()),
+    }
 
 
 def list_notes(figures: Figures) -> list[str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.derivation.process import Process, derive_processes, select_last_attempts
+from orchestrator.analysis.derivation.process import Process, derive_processes, select_last_attempts, sort_processes
 from orchestrator.analysis.derivation.run_reader import RunReader
 from orchestrator.analysis.derivation.stored_records import StoredRecords
 from orchestrator.analysis.job_rows import Row, build_job_row, build_sample_rows
@@ -89,8 +89,7 @@ class Run:
     @cached_property
     def last_attempts(self) -> tuple[Process, ...]:
         """The last attempt of each job, by block and position."""
-        in_order = sorted(self.processes, key=lambda each: (each.block, each.position, each.attempt))
-        return tuple(select_last_attempts(in_order))
+        return tuple(select_last_attempts(sort_processes(self.processes)))
 
     @cached_property
     def jobs(self) -> Mapping[str, Sequence[Process]]:

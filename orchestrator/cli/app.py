@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -200,16 +201,30 @@ def show(
         raise UsageError("--repeat is for one job; name it after the run")
     if wait and not repeat:
         raise UsageError("--wait is for --repeat; add --repeat, or leave it out, since showing a run needs no core")
-    if details and job is not None:
-        raise UsageError("--details is for a whole run; leave it out, since a job is always shown in full")
-    if calls is not None and job is not None:
-        raise UsageError("--calls is for a whole run; leave out the job")
-    if compare_by is not None and job is not None:
-        raise UsageError("--compare-by is for a whole run; leave it out to see one job")
-    if only and job is not None:
-        raise UsageError("--only is for a whole run; leave it out to see one job")
+    if job is not None:
+        check_of_one_job({"--details": details, "--calls": calls, "--compare-by": compare_by, "--only": only})
     wanted = OutputForms(page=False, as_json=as_json, details=details, calls=calls)
     raise typer.Exit(show_run(runs, run, job, wanted, repeat=repeat, wait=wait, compare_by=compare_by, only=only))
+
+
+# What a user is told who gives an option of a whole run together with a job.
+OF_A_RUN = {
+    "--details": "leave it out, since a job is always shown in full",
+    "--calls": "leave out the job",
+    "--compare-by": "leave it out to see one job",
+    "--only": "leave it out to see one job",
+}
+
+
+def check_of_one_job(given: Mapping[str, object]) -> None:
+    """Check that none of these options is given.
+
+    Raises:
+        UsageError: one is.
+    """
+    for option, value in given.items():
+        if value:
+            raise UsageError(f"{option} is for a whole run; {OF_A_RUN[option]}")
 
 
 @app.command(epilog="From a laptop: ssh -L 8017:localhost:8017 HOST, and open the address that was printed.")

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -142,14 +142,16 @@ def summarise_cell(side: RunSide, key: str) -> CellSide:
         computed=frozenset(figures.inputs_sha256 for figures in counted),
         seeds=frozenset(process.seed for process in processes),
         is_uneven=any(figures.is_uneven for figures in counted),
-        versions=frozenset(
-            (package, version)
-            for figures in counted
-            for package, version in figures.versions.items()
-            if package.startswith(list_package_prefixes(framework))
-        ),
+        versions=frozenset(list_own_versions(framework, counted)),
         builds=frozenset(kind for figures in counted if (kind := classify_build(framework, figures))),
     )
+
+
+def list_own_versions(framework: str, counted: Sequence[Figures]) -> Iterator[tuple[str, str]]:
+    """Yield the versions of a framework's own packages in these processes."""
+    prefixes = list_package_prefixes(framework)
+    for figures in counted:
+        yield from (version for version in figures.versions.items() if version[0].startswith(prefixes))
 
 
 def classify_build(framework: str, figures: Figures) -> str:

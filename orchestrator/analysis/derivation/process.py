@@ -273,6 +273,11 @@ def _dump_sketched(checks: Sequence[TensorCheck]) -> str:
     return CHECKS.dump_json(found).decode() if found else NONE_SKETCHED
 
 
+def sort_processes(processes: Iterable[Process]) -> tuple[Process, ...]:
+    """Return processes by block, position and attempt."""
+    return tuple(sorted(processes, key=lambda each: (each.block, each.position, each.attempt)))
+
+
 def select_last_attempts(jobs: Iterable[Job]) -> list[Process]:
     """Keep the last attempt at each job, in the order in which the jobs began."""
     latest: dict[tuple[int, str], Process] = {}

@@ -25,7 +25,7 @@ import schemas
 from orchestrator.analysis import statistics
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
-from orchestrator.analysis.derivation.process import Figures, Process, StoredText
+from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
 from orchestrator.files.atomic import open_regular, write_file
 from orchestrator.records.store import Stamp, Store
 from schemas.artefact import Artefact
@@ -73,6 +73,7 @@ OBJECTS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "new_shapes": TypeAdapter(tuple[NewShape, ...]),
     "likeness": TypeAdapter(Likeness),
 }
+TYPES: Final = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "text": pa.large_string()}
 METRICS: Final[tuple[MemoryMetric, ...]] = get_args(MemoryMetric)
 
 PROCESS_FIELDS: Final = tuple(field.name for field in fields(Process) if field.name != "figures")
@@ -101,7 +102,7 @@ CODECS: Final[Mapping[str, Codec]] = {
         encode_missing, lambda values: tuple(None if math.isnan(value) else value for value in values)
     ),
     "memory": Codec(
-        lambda found: encode_missing(map(found.get, METRICS)) if found else (),
+        lambda found: encode_missing(map(found.get, METRICS)) if found else [],
         lambda values: (
             {name: value for name, value in zip(METRICS, values, strict=True) if not math.isnan(value)}
             if values
@@ -152,24 +153,33 @@ def read_rows(table: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[Process]
 
 def read_field(table: pa.Table, name: str) -> Iterable[Any]:
     """Return the values of a field, in the order of the rows."""
-    column, kind = table.column(name).chunk(0), KINDS.get(name, "json")
-    match kind:
-        case "int" | "float" | "bool":
-            return list_numbers(table, name)
-        case "ints" | "floats":
+    column = table.column(name).chunk(0)
+    match KINDS.get(name, "json"):
+        case "ints" | "floats" as kind:
             lists = slice_lists(column, "q" if kind == "ints" else "d")
-            codec = CODECS.get(name)
-            return map(codec.decode, lists) if codec else lists
+            return map(CODECS[name].decode, lists) if name in CODECS else lists
         case "text":
             return list_objects(column)
         case "stored":
-            lengths = pc.binary_length(column).to_numpy().tolist()
-            # Most have nothing to say, which needs no object of its own.
-            return (StoredText(column, row) if size > len(EMPTY) else EMPTY for row, size in enumerate(lengths))
-    words = list_objects(column.dictionary)
-    if kind == "json":
-        words = [OBJECTS[name].validate_json(word) for word in words]
-    return [None if place is None else words[place] for place in list_objects(column.indices)]
+            return read_stored(column)
+        case "word":
+            return read_words(column, list_objects(column.dictionary))
+        case "json":
+            return read_words(column, map(OBJECTS[name].validate_json, list_objects(column.dictionary)))
+    return list_numbers(table, name)
+
+
+def read_stored(column: pa.LargeBinaryArray) -> Iterator[Text]:
+    """Yield the texts of a column as what reads them when they are looked at."""
+    lengths = pc.binary_length(column).to_numpy().tolist()
+    # Most have nothing to say, which needs no object of its own.
+    return (StoredText(column, row) if size > len(EMPTY) else EMPTY for row, size in enumerate(lengths))
+
+
+def read_words(column: pa.DictionaryArray, words: Iterable[object]) -> list[object]:
+    """Return the values of a column of words that repeat, given what each of them stands for."""
+    known = [*words]
+    return [None if place is None else known[place] for place in list_objects(column.indices)]
 
 
 def list_numbers(table: pa.Table, name: str) -> list[Any]:
@@ -192,13 +202,13 @@ def slice_lists(column: pa.LargeListArray, code: str) -> Iterator[Sequence[float
     return (numbers[start:stop] if start < stop else () for start, stop in bounds)
 
 
-def write_index(store: Store, found: Mapping[str, Process], stamps: Mapping[str, Stamp]) -> None:
-    """Write the index of these processes, by the names of their files, which had these stamps when they were read.
+def write_index(store: Store, processes: Sequence[Process], stamps: Mapping[str, Stamp]) -> None:
+    """Write the index of these processes, whose files had these stamps when they were read.
 
     Where that is not possible, there is none: it saves time, and nothing rests on it.
     """
     try:
-        table = make_table([*found.values()], [stamps[name] for name in found])
+        table = make_table(processes, [stamps[process.file] for process in processes])
 
         def write(file: IO[bytes]) -> None:
             with pa.ipc.new_file(file, table.schema) as writer:
@@ -226,26 +236,40 @@ def make_table(processes: Sequence[Process], stamps: Sequence[Stamp]) -> pa.Tabl
 
 def make_column(name: str, values: Sequence[Any]) -> pa.Array:
     """Return the column of a field; None: that process has none."""
-    kind = KINDS.get(name, "json")
-    match kind:
-        case "int":
-            return pa.array(values, pa.int64())
-        case "float":
-            return pa.array(values, pa.float64())
-        case "bool":
-            return pa.array(values, pa.bool_())
-        case "ints" | "floats":
-            codec = CODECS.get(name)
-            lists = [() if each is None else codec.encode(each) if codec else each for each in values]
-            offsets = [0, *accumulate(map(len, lists))]
-            numbers = array("q" if kind == "ints" else "d", chain.from_iterable(lists))
-            flat = pa.array(np.frombuffer(numbers, numbers.typecode))
-            return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), flat)
-        case "text":
-            return pa.array(values, pa.large_string())
+    match KINDS.get(name, "json"):
+        case "ints":
+            return make_list_column([each or () for each in values], "q")
+        case "floats":
+            return make_list_column(encode_lists(name, values), "d")
         case "stored":
-            return pa.array(["" if each is None else str(each) for each in values], pa.large_binary())
+            return pa.array([str(each or EMPTY) for each in values], pa.large_binary())
         case "json":
-            dump = OBJECTS[name].dump_json
-            values = [None if each is None else dump(each).decode() for each in values]
+            return make_words(dump_objects(name, values))
+        case "word":
+            return make_words(values)
+        case plain:
+            return pa.array(values, TYPES[plain])
+
+
+def encode_lists(name: str, values: Sequence[Any]) -> list[Sequence[float]]:
+    """Return the lists of numbers that stand for the values of a field."""
+    encode = CODECS[name].encode if name in CODECS else list
+    return [encode(each or ()) for each in values]
+
+
+def dump_objects(name: str, values: Sequence[object]) -> list[str | None]:
+    """Return the values of a field as JSON."""
+    dump = OBJECTS[name].dump_json
+    return [None if each is None else dump(each).decode() for each in values]
+
+
+def make_words(values: Sequence[str | None]) -> pa.Array:
+    """Return a column in which each word stands once."""
     return pa.array(values, pa.string()).dictionary_encode()
+
+
+def make_list_column(lists: Sequence[Sequence[float]], code: str) -> pa.LargeListArray:
+    """Return a column of lists of integers ("q") or floats ("d")."""
+    offsets = [0, *accumulate(map(len, lists))]
+    numbers = array(code, chain.from_iterable(lists))
+    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(np.frombuffer(numbers, code)))

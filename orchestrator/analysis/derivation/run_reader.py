@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from orchestrator.analysis.derivation.process import Process, derive_processes, make_process
+from orchestrator.analysis.derivation.process import Process, derive_processes, make_process, sort_processes
 from orchestrator.errors import UsageError
 from orchestrator.records import store
 from orchestrator.records.store import Stamp
@@ -43,16 +43,17 @@ class RunReader:
         return True
 
     def _evaluate_new(self, stamps: Mapping[str, Stamp]) -> None:
-        kept = {name: self._found[name] for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
-        index = import_index() if len(stamps) - len(kept) >= LEAST_INDEXED else None
-        known = index.read_index(self.place, stamps) if index else {}
-        self._found = {name: kept.get(name) or known.get(name) or self._evaluate(name) for name in stamps}
-        found = {name: each for name, each in self._found.items() if isinstance(each, Process)}
-        if index and len(known) < len(found):
-            index.write_index(self.place, found, stamps)
-        in_order = sorted(found.values(), key=lambda each: (each.block, each.position, each.attempt))
-        self.processes = tuple(in_order)
+        known: dict[str, Process | str] = {
+            name: self._found[name] for name, stamp in stamps.items() if self._stamps.get(name) == stamp
+        }
+        index = import_index() if len(stamps) - len(known) >= LEAST_INDEXED else None
+        indexed = index.read_index(self.place, stamps) if index else {}
+        known |= indexed
+        self._found = {name: known.get(name) or self._evaluate(name) for name in stamps}
+        self.processes = sort_processes(each for each in self._found.values() if isinstance(each, Process))
         self.skipped = tuple(each for each in self._found.values() if isinstance(each, str))
+        if index and len(indexed) < len(self.processes):
+            index.write_index(self.place, self.processes, stamps)
 
     def _evaluate(self, name: str) -> Process | str:
         """Return what is derived of a record, or why it cannot be read."""
@@ -79,8 +80,7 @@ def index_records(place: store.Store, records: Iterable[JobRecord]) -> None:
     """Write the index of a large run whose records are still in memory, so that nobody needs to read them for it."""
     stamps = place.list_record_stamps()
     if len(stamps) >= LEAST_INDEXED and (index := import_index()):
-        found = {process.file: process for process in derive_processes(records)}
-        index.write_index(place, {name: process for name, process in found.items() if name in stamps}, stamps)
+        index.write_index(place, [each for each in derive_processes(records) if each.file in stamps], stamps)
 
 
 def import_index() -> ModuleType | None:
