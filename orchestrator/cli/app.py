@@ -123,6 +123,14 @@ def plan(request: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_
     show_plan(request, runs, as_json=as_json)
 
 
+@app.command(hidden=True)
+def share(node: Annotated[str, typer.Option(help="the name of this node (default: that of the machine)")] = "") -> None:
+    """Measure the blocks that a request on standard input asks for. A command for the programs that place shares."""
+    from orchestrator.cli.commands.share import run_share
+
+    raise typer.Exit(run_share(node))
+
+
 @app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
 def new_workload(
     name: Annotated[str, typer.Argument(help="a-z, 0-9, _ and -, beginning with a letter")],
