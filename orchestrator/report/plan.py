@@ -133,8 +133,9 @@ def describe_layout(said: Mapping[str, Any], layout: ShareLayout) -> str:
     nodes = f"{layout.nodes} node{'s' if layout.nodes > 1 else ''}"
     return (
         f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. "
-        f"{layout.blocks} blocks are {shares} on {nodes}: about {layout.node_s / 3600:.1f} hours on the node that takes longest, and "
-        f"{layout.total_s / 3600:.1f} node-hours in all. Waiting and the creation of environments come on top."
+        f"{layout.blocks} blocks are {shares} on {nodes}: about {layout.node_s / 3600:.2g} hours on the one that takes "
+        f"longest, and {layout.total_s / 3600:.2g} node-hours in all. Waiting and the creation of environments come on "
+        "top."
     )
 
 

@@ -32,7 +32,6 @@ from schemas.share import Lease, ShareEnd, ShareSpec
 
 # No request is as long.
 MAX_SPEC_BYTES: Final = 16 << 20
-NODE_VARIABLE: Final = "SLURMD_NODENAME"
 STANDARD_INPUT: Final = 0
 STANDARD_OUTPUT: Final = 1
 STANDARD_ERROR: Final = 2
@@ -45,8 +44,7 @@ class ShareStopped(Exception):
 def run_share(node: str) -> ExitCode:
     """Run the share that one line of standard input asks for, and hand its blocks over to the head."""
     spec = parse_spec(read_line(STANDARD_INPUT))
-    # Two nodes of a scheduler may be one machine.
-    named = node or os.environ.get(NODE_VARIABLE) or socket.gethostname()
+    named = node or socket.gethostname()
     with open_return(spec) as way:
         if not way.take_lease(Lease(node=named, pid=os.getpid())):
             raise UsageError(

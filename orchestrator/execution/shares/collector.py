@@ -38,8 +38,7 @@ class Collector:
             OSError: the run cannot be written to.
         """
         block = self._next.get(attempt.number, spec.first)
-        while block <= spec.last and (closed := attempt.read_closed(block)) is not None:
-            self._take(attempt, spec, block, closed)
+        while block <= spec.last and self._take(attempt, spec, block):
             block += 1
             self._next[attempt.number] = block
 
@@ -51,17 +50,21 @@ class Collector:
         """Forget an attempt that is over, so that the memory does not grow with their number."""
         self._next.pop(attempt.number, None)
 
-    def _take(self, attempt: ShareStore, spec: ShareSpec, block: int, closed: ClosedBlock) -> None:
+    def _take(self, attempt: ShareStore, spec: ShareSpec, block: int) -> bool:
+        """Take a block, unless another attempt has closed it first; return False if it is not closed yet."""
         if self.taken.is_known(block, attempt.number):
-            return
+            return True
+        if (closed := attempt.read_closed(block)) is None:
+            return False
         share, number = attempt.number
         if block in self.taken.by_block:
             self.taken.add(TakenBlock(block=block, share=share, attempt=number, kept=True))
-            return
+            return True
         files = self._verify(attempt, spec, block, closed)
         self.taken.add(TakenBlock(block=block, share=share, attempt=number, records=tuple(files)))
         for name, content in files.items():
             write_bytes(locate_record(self.run, name), content)
+        return True
 
     def _verify(self, attempt: ShareStore, spec: ShareSpec, block: int, closed: ClosedBlock) -> Mapping[str, bytes]:
         """Return the records of a block, each of which is what its share promises."""

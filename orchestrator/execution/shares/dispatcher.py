@@ -148,6 +148,9 @@ class Dispatcher:
 
     def _conclude(self, attempt: Attempt, how: How, reason: str) -> None:
         number, spec = attempt.store.number, attempt.spec
+        if how == "lost":
+            with suppress(OSError):
+                attempt.store.withdraw()
         ended = EndedAttempt(number, attempt.node, how, reason, spec.first, spec.last, attempt.done)
         del self.open[number]
         if how != "finished":

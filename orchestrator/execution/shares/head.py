@@ -10,7 +10,7 @@ from typing import Final
 from orchestrator.errors import UsageError
 from orchestrator.execution.shares import Engine
 from orchestrator.execution.shares.attempt import EndedAttempt, ShareRow
-from orchestrator.execution.shares.collector import make_collector
+from orchestrator.execution.shares.collector import Collector, WrongBlock, make_collector
 from orchestrator.execution.shares.dispatcher import Dispatcher
 from orchestrator.execution.shares.engines import shares_files
 from orchestrator.planning.shares import Assignment, ShareLayout, assign_blocks
@@ -57,7 +57,7 @@ class Head:
         dispatcher = Dispatcher(
             self.run, self.engine, collector, self.cluster.patience, on_ended=self._note_environments
         )
-        self._hand_out(dispatcher, collector.taken.list_missing(blocks))
+        self._hand_out(dispatcher)
         try:
             with guard_descendants():
                 dispatcher.follow(interrupts, show)
@@ -68,19 +68,30 @@ class Head:
             self._write_end(blocks, missing, interrupts)
         return interrupts.received is not None and bool(missing)
 
-    def _hand_out(self, dispatcher: Dispatcher, missing: Sequence[int]) -> None:
+    def _hand_out(self, dispatcher: Dispatcher) -> None:
         """Follow the attempts of an earlier head that may still run, and queue the other blocks that are missing."""
         known, attempts, followed = dict[int, range](), dict[int, int](), set[int]()
         for store, spec in iterate_attempt_specs(self.run):
             blocks = range(spec.first, spec.last + 1)
             known.setdefault(spec.share, blocks)
             attempts[spec.share] = max(spec.attempt, attempts.get(spec.share, 0))
-            if store.read_end() is None and not store.is_withdrawn:
+            is_over = store.read_end() is not None or store.is_withdrawn
+            self._collect_left(dispatcher.collector, store, spec)
+            if not is_over:
                 dispatcher.adopt(store, spec)
                 followed.update(blocks)
-        rest = [block for block in missing if block not in followed]
+        taken = dispatcher.collector.taken
+        rest = [block for block in taken.list_missing(self.manifest.sweep.stop.blocks) if block not in followed]
         for each in assign_blocks(rest, known, attempts, self._choose_size(len(rest))):
             dispatcher.waiting.append(partial(self._make_spec, each))
+
+    def _collect_left(self, collector: Collector, store: ShareStore, spec: ShareSpec) -> None:
+        """Collect the blocks that an attempt has closed since an earlier head looked."""
+        try:
+            self.engine.fetch(store)
+            collector.collect(store, spec)
+        except (WrongBlock, UsageError) as error:
+            self.problems.append(f"share {spec.share}, attempt {spec.attempt}: {error}")
 
     def _choose_size(self, blocks: int) -> int:
         """Return the size of new shares: as asked, or one share for each node."""
@@ -162,7 +173,7 @@ def describe_failure(ended: EndedAttempt) -> str:
 def describe_kept(kept: Mapping[tuple[int, int], Sequence[int]]) -> list[str]:
     """Describe the blocks that were measured twice."""
     return [
-        f"share {share}, attempt {attempt}: blocks {', '.join(map(str, blocks))} were measured twice; those of the first "
-        "attempt count, and these records stay in the folder of this one"
+        f"share {share}, attempt {attempt}: blocks {', '.join(map(str, blocks))} were measured twice; those of "
+        "the first attempt count, and these records stay in the folder of this one"
         for (share, attempt), blocks in sorted(kept.items())
     ]

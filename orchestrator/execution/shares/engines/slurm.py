@@ -112,14 +112,14 @@ class SlurmEngine:
 
     def _make_script(self, store: ShareStore, window: int, attempt: int) -> str:
         """Return the script of an array, each of whose tasks finds its request by its index."""
-        shares = shlex.quote(str(store.folder.parent.resolve()))
+        shares, command = shlex.quote(str(store.folder.parent.resolve())), " ".join(make_share_command(self.cluster))
         return "\n".join(
             [
                 "#!/bin/sh",
                 *(f"#SBATCH {line}" for line in self.cluster.sbatch),
                 f"folder={shares}/$(({window} + SLURM_ARRAY_TASK_ID))-{attempt}",
                 f'exec >> "$folder/{store.log_path.name}" 2>&1',
-                f'exec {" ".join(make_share_command(self.cluster))} < "$folder/{store.spec_path.name}"',
+                f'exec {command} --node "$SLURMD_NODENAME" < "$folder/{store.spec_path.name}"',
                 "",
             ]
         )
