@@ -19,7 +19,7 @@ class Cluster(Model):
     on: str = Field(
         default="",
         max_length=1000,
-        description="slurm, or a command such as `ssh {node} {command}`; empty: the sweep runs on this machine",
+        description="slurm, kubernetes, or a command such as `ssh {node} {command}`; empty: the sweep runs here",
     )
     nodes: PositiveInt | tuple[NodeName, ...] | None = Field(
         default=None, description="number of nodes at once, or their names; null: all that Slurm offers"

@@ -71,7 +71,6 @@ class Trial:
     cluster: SlurmCluster | None
     on: str = "slurm"
     nodes: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     hit: bool = False
     broken: list[str] = field(default_factory=list)
@@ -99,7 +98,7 @@ class Trial:
             return subprocess.Popen(
                 [*PROGRAM, *arguments],
                 cwd=self.folder,
-                env=base | own | self.variables,
+                env=base | own,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

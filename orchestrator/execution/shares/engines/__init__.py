@@ -3,10 +3,12 @@
 from orchestrator.errors import UsageError
 from orchestrator.execution.shares import Engine
 from orchestrator.execution.shares.engines.command import COMMAND, CommandEngine
+from orchestrator.execution.shares.engines.kubernetes import KubernetesEngine
 from orchestrator.execution.shares.engines.slurm import SlurmEngine
 from schemas.cluster import Cluster
 
 SLURM = "slurm"
+KUBERNETES = "kubernetes"
 
 
 def open_engine(cluster: Cluster, cells: int) -> Engine:
@@ -17,13 +19,16 @@ def open_engine(cluster: Cluster, cells: int) -> Engine:
     """
     if cluster.on == SLURM:
         return SlurmEngine(cluster)
+    if cluster.on == KUBERNETES:
+        return KubernetesEngine(cluster)
     if COMMAND in cluster.on:
         return CommandEngine(cluster, cells)
     raise UsageError(
-        f"--on {cluster.on!r} names no engine; write {SLURM}, or a command such as 'ssh {{node}} {COMMAND}'"
+        f"--on {cluster.on!r} names no engine; write {SLURM}, {KUBERNETES}, or a command such as "
+        f"'ssh {{node}} {COMMAND}'"
     )
 
 
 def shares_files(cluster: Cluster) -> bool:
     """Return whether nodes see the folder of a run under the same path."""
-    return (cluster.files or ("shared" if cluster.on == SLURM else "stream")) == "shared"
+    return (cluster.files or ("stream" if COMMAND in cluster.on else "shared")) == "shared"
