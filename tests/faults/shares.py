@@ -32,7 +32,8 @@ BLOCKS = 6
 SHARE_BLOCKS = 2
 JOBS = 2 * BLOCKS
 PATIENCE_S = 180
-LEAVE_S = 12.0
+# A controller that was killed learns some time later that a job has ended.
+LEAVE_S = 60.0
 MOST_RESUMES = 4
 # A share has begun after some seconds, and all have ended after about so many.
 LONGEST_S = 14.0
@@ -376,17 +377,18 @@ def list_left(made: Trial) -> list[str]:
     return found + (made.cluster.list_jobs() if made.cluster else [])
 
 
-def run_campaign(on: str, trials: int, seed: int) -> list[Trial]:
-    """Run so many trials, each with a random fault at a random moment; every fault comes before any comes again."""
+def run_campaign(on: str, trials: int, seed: int, first: int = 1) -> list[Trial]:
+    """Run so many trials from the `first` on, each with a random fault at a random moment; every fault comes before any comes again."""
     rng, done = random.Random(seed), list[Trial]()
     faults = WITH_SLURM if on == "slurm" else WITH_SSH
     names = [name for _ in range(0, trials, len(faults)) for name in rng.sample(list(faults), len(faults))][:trials]
+    moments_s = [rng.uniform(0.0, LONGEST_S) for _ in names]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         cluster = stack.enter_context(run_slurm(Path(folder))) if on == "slurm" else None
         server = stack.enter_context(run_ssh_server(Path(folder))) if on == "ssh" else None
-        for number, name in enumerate(names, 1):
+        for number, (name, moment_s) in list(enumerate(zip(names, moments_s, strict=True), 1))[first - 1 :]:
             with tempfile.TemporaryDirectory() as place:
-                made = Trial(Path(place), name, rng.uniform(0.0, LONGEST_S), cluster, rng=rng)
+                made = Trial(Path(place), name, moment_s, cluster, rng=rng)
                 if server is not None:
                     made.on, made.nodes = server.template, 'nodes = ["127.0.0.1", "localhost"]'
                 began = time.monotonic()
@@ -404,8 +406,9 @@ def main() -> None:
     options.add_argument("--on", choices=("slurm", "ssh"), default="slurm")
     options.add_argument("--trials", type=int, default=20)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--first", type=int, default=1, help="the trial to begin with, after an end in the middle")
     given = options.parse_args()
-    made = run_campaign(given.on, given.trials, given.seed)
+    made = run_campaign(given.on, given.trials, given.seed, given.first)
     broken = [each for each in made if each.broken]
     summary = {"trials": len(made), "hit": sum(each.hit for each in made), "broken": len(broken)}
     print(json.dumps(summary | {"faults": Counter(each.fault for each in made)}))

@@ -15,7 +15,8 @@ import psutil
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 NODES = ("n1", "n2")
-WAIT_S = 30.0
+# A node whose daemon was killed is completing its job for a while.
+WAIT_S = 150.0
 CONFIGURATION = """\
 ClusterName=plumbline
 SlurmctldHost={host}(127.0.0.1)

@@ -83,18 +83,18 @@ class Dispatcher:
     def _start_waiting(self) -> None:
         for place in self._places:
             free = min(place.slots - self._used[place.name], len(self.waiting))
-            begun = [self._begin(self.waiting.popleft()()) for _ in range(free)]
+            begun = [self._begin(self.waiting.popleft()(), place) for _ in range(free)]
             if begun:
                 self._used[place.name] += len(begun)
                 self._place_of |= {store.number: place.name for store in begun}
                 self.engine.start(begun, place)
 
-    def _begin(self, spec: ShareSpec) -> ShareStore:
+    def _begin(self, spec: ShareSpec, place: Place) -> ShareStore:
         """Make the folder of an attempt, before its engine hears of it: nothing is started that no file names."""
         store = open_attempt(self.run, spec.share, spec.attempt)
         store.make_folders()
         store.write_spec(spec)
-        self.open[store.number] = Attempt(store, spec, self.clock())
+        self.open[store.number] = Attempt(store, spec, self.clock(), place.name)
         return store
 
     def _look(self) -> None:

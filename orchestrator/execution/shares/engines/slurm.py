@@ -61,10 +61,10 @@ class SlurmEngine:
     _ids: dict[str, str] = field(default_factory=dict)
 
     def offers(self) -> Sequence[Place]:
-        """Return one place: Slurm chooses the nodes, so many at once."""
+        """Return one place where Slurm chooses the nodes, so many at once; or the nodes that were named."""
         nodes = self.cluster.nodes
         if isinstance(nodes, tuple):
-            return [Place("", len(nodes))] if nodes else []
+            return [Place(name, 1) for name in dict.fromkeys(nodes)]
         return [Place("", nodes or self._count_nodes())]
 
     def _count_nodes(self) -> int:
@@ -87,6 +87,7 @@ class SlurmEngine:
             share, attempt = stores[0].number
             indices = ",".join(str(store.number[0] % ARRAY_SIZE) for store in stores)
             options = [f"--job-name={name}", f"--array={indices}%{place.slots}", *self._list_options()]
+            options += [f"--nodelist={place.name}"] if place.name else []
             script = self._make_script(stores[0], share - share % ARRAY_SIZE, attempt)
             check_answer(ask_program(["sbatch", *options], message=script, deadline_s=DEADLINE_S))
 
