@@ -199,7 +199,6 @@ def build_request(
     options = {
         option: value for option, value in locals().items() if option not in HANDLED_SEPARATELY and value is not None
     }
-    from orchestrator.planning.cluster_file import add_user_cluster
     from orchestrator.planning.sweep_file import load_sweep_file
     from orchestrator.registry.workloads import resolve_workload_paths
     from schemas.sweep import Axes, Stop
@@ -213,9 +212,7 @@ def build_request(
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
         table[option] = split_commas(value) if option in Axes.model_fields else value
-    if nodes is not None:
-        said["cluster"]["nodes"] = int(nodes) if nodes.isdecimal() else split_commas(nodes)
-    add_user_cluster(said)
+    add_machines(said, nodes)
     choose_optimizers(said.get("axes", {}), optimizer)
     return said
 
@@ -239,6 +236,15 @@ def choose_optimizers(axes: dict[str, Any], listed: str | None) -> None:
         raise UsageError(f"--optimizer {listed} is the update of the task train; add --tasks train")
     chosen = [known[name] for name in names]
     axes["tasks"] = [each for task in tasks for each in (chosen if task == TRAIN else (task,))]
+
+
+def add_machines(said: dict[str, Any], nodes: str | None) -> None:
+    """Add the machines to the data of a sweep that runs on several: a number of nodes or their names, and settings."""
+    from orchestrator.planning.cluster_file import add_user_cluster
+
+    if nodes is not None:
+        said["cluster"]["nodes"] = int(nodes) if nodes.isdecimal() else split_commas(nodes)
+    add_user_cluster(said)
 
 
 def add_workloads(said: dict[str, Any], listed: str | None, further: list[str]) -> None:

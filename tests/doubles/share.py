@@ -1,6 +1,7 @@
-"""A node in place of a real one: it takes the request of a share as its first line, and does as its first argument says.
+"""A node in place of a real one: it takes the request of a share as its first line.
 
-The second argument is its name. It sends lines as a real node does, in which the files are given as text.
+It does as its first argument says; the second one is its name. It sends lines as a real node does, in which the files
+are given as text.
 """
 
 import base64
@@ -20,10 +21,10 @@ def send(name: str, text: str) -> None:
 
 
 def read_line() -> bytes:
-    line = b""
+    line = bytearray()
     while not line.endswith(b"\n") and (byte := os.read(0, 1)):
         line += byte
-    return line
+    return bytes(line)
 
 
 def main() -> None:

@@ -378,7 +378,10 @@ def list_left(made: Trial) -> list[str]:
 
 
 def run_campaign(on: str, trials: int, seed: int, first: int = 1) -> list[Trial]:
-    """Run so many trials from the `first` on, each with a random fault at a random moment; every fault comes before any comes again."""
+    """Run so many trials from the `first` on, each with a random fault at a random moment.
+
+    Every fault comes before any comes again.
+    """
     rng, done = random.Random(seed), list[Trial]()
     faults = WITH_SLURM if on == "slurm" else WITH_SSH
     names = [name for _ in range(0, trials, len(faults)) for name in rng.sample(list(faults), len(faults))][:trials]

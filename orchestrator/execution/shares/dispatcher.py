@@ -67,14 +67,15 @@ class Dispatcher:
             while (self.waiting or self.open) and interrupts.received is None:
                 self._start_waiting()
                 show(self._list_rows(), len(self.waiting))
-                self.engine.wait(self._choose_poll_s(), interrupts)
+                self.engine.wait(self.choose_poll_s(), interrupts)
                 self._look()
         finally:
             if self.open:
                 self._cancel_all()
             show(self._list_rows(), len(self.waiting))
 
-    def _choose_poll_s(self) -> float:
+    def choose_poll_s(self) -> float:
+        """Return the time until the next look: longer with many shares, so that each costs as much as with few."""
         return min(MOST_POLL_S, max(LEAST_POLL_S, len(self.open) / SHARES_PER_POLL_S))
 
     def _list_rows(self) -> list[ShareRow]:

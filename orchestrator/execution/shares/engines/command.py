@@ -132,18 +132,17 @@ class CommandEngine:
         with selectors.DefaultSelector() as selector:
             if interrupts is not None:
                 selector.register(interrupts, selectors.EVENT_READ)
-            feeding = {child.feed.pipe: child for child in self._children.values() if child.feed is not None}
-            for pipe in feeding:
-                selector.register(pipe, selectors.EVENT_WRITE)
+            for child in self._children.values():
+                if child.feed is not None:
+                    selector.register(child.feed.pipe, selectors.EVENT_WRITE, child)
             while (left := until - time.monotonic()) > 0:
-                ready = [key.fileobj for key, _ in selector.select(left)]
-                if interrupts is not None and interrupts in ready:
+                ready = [key for key, _ in selector.select(left)]
+                if any(key.data is None for key in ready):
                     return
-                for pipe in [each for each in ready if each in feeding]:
-                    feed = feeding[pipe].feed
-                    if feed is not None and feed.write_available():
-                        selector.unregister(pipe)
-                        feeding[pipe].feed = None
+                for key in ready:
+                    if key.data.feed.write_available():
+                        selector.unregister(key.fileobj)
+                        key.data.feed = None
 
     def _forget_ended(self) -> None:
         """Close the pipes of commands that have ended; their state is asked for once more."""

@@ -37,7 +37,7 @@ def planned() -> Plan:
     return build_plan(SweepSpec.model_validate(QUICK), list_cores())
 
 
-def a_request(planned: Plan, folder: Path | None, first: int = 4, last: int = 5, **changes: object) -> ShareSpec:
+def a_request(planned: Plan, folder: Path | None, first: int = 4, last: int = 5, **changes: Any) -> ShareSpec:
     stop = planned.spec.stop
     plain: dict[str, Any] = {
         "run": "mine",
@@ -169,7 +169,7 @@ def test_an_attempt_that_was_withdrawn_does_not_begin(planned: Plan, tmp_path: P
     ],
 )
 def test_what_differs_from_the_head_is_said_and_nothing_is_measured(
-    planned: Plan, tmp_path: Path, changes: dict[str, object], said: str
+    planned: Plan, tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     store = open_folder(tmp_path)
     assert run_share(a_request(planned, store.folder, **changes), tmp_path) == ExitCode.USAGE

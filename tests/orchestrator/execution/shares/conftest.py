@@ -58,6 +58,10 @@ class Node:
     def close(self, block: int, **changes: object) -> None:
         self.store.close_block(block, self.measure(block, **changes))
 
+    def close_and_end(self, block: int) -> None:
+        self.close(block)
+        self.end()
+
     def end(self, how: str = "finished", reason: str = "") -> None:
         self.store.write_end(ShareEnd.model_validate({"how": how, "reason": reason}))
 

@@ -26,7 +26,9 @@ MakeRecord = Callable[..., JobRecord]
 class Head:
     """A dispatcher with an obedient engine, and what it has shown."""
 
-    def __init__(self, run: Store, make_record: MakeRecord, *specs: ShareSpec, engine: ObedientEngine | None = None):
+    def __init__(
+        self, run: Store, make_record: MakeRecord, *specs: ShareSpec, engine: ObedientEngine | None = None
+    ) -> None:
         self.engine = engine or ObedientEngine()
         self.make_record = make_record
         self.shown = list[tuple[list[ShareRow], int]]()
@@ -38,7 +40,7 @@ class Head:
             self.engine,
             self.collector,
             PATIENCE_S,
-            deque(partial(lambda spec: spec, spec) for spec in specs),
+            deque(partial(ShareSpec.model_copy, spec) for spec in specs),
             clock=self.engine.clock,
             on_ended=lambda ended, _store: self.ended.append(ended),
         )
@@ -98,7 +100,7 @@ def test_rows_tell_node_and_blocks_while_a_share_is_measured(run: Store, make_re
     head = Head(run, make_record, a_share(first=1, last=2))
     nodes = list[Node]()
     head.engine.on_start = lambda store, _place: nodes.append(head.play(store))
-    head.script(lambda _: nodes[0].begin(), lambda _: nodes[0].close(1), lambda _: (nodes[0].close(2), nodes[0].end()))
+    head.script(lambda _: nodes[0].begin(), lambda _: nodes[0].close(1), lambda _: nodes[0].close_and_end(2))
     head.follow()
     seen = [(row.node, row.done, row.blocks, row.state) for rows, _ in head.shown for row in rows]
     assert seen == [("n1", 0, 2, "waiting"), ("n1", 0, 2, "measuring"), ("n1", 1, 2, "measuring")]
@@ -290,7 +292,7 @@ def test_an_attempt_of_an_earlier_head_is_followed_to_its_end(run: Store, make_n
     head = Head(run, node.make_record)
     head.engine.states[1, 1] = EngineState("running", "n1")
     head.dispatcher.adopt(node.store, node.spec)
-    head.script(lambda _: (node.close(2), node.end()))
+    head.script(lambda _: node.close_and_end(2))
     head.follow()
     assert list_blocks(run) == [1, 2]
     assert head.engine.started == []
@@ -301,7 +303,7 @@ def test_the_head_looks_less_often_at_many_shares(run: Store, make_record: MakeR
         head = Head(run, make_record, engine=ObedientEngine(places=[Place("", shares)]))
         for number in range(1, shares + 1):
             head.dispatcher.adopt(ShareStore(run.folder / "shares" / f"{number}-1"), a_share(number))
-        return head.dispatcher._choose_poll_s()
+        return head.dispatcher.choose_poll_s()
 
     few, many, most = map(measure_polls, (2, 500, 5000))
     assert (few, many, most) == (1.0, 10.0, 20.0)

@@ -121,11 +121,11 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_disk_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(UsageError, match="cannot make .*: Permission denied; set home"):
+    with pytest.raises(UsageError, match=r"cannot make .*: Permission denied; set home"):
         make_private_folder(tmp_path / "mine")
 
 
 def test_a_file_in_its_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
-    with pytest.raises(UsageError, match="cannot make .*: File exists; set home"):
+    with pytest.raises(UsageError, match=r"cannot make .*: File exists; set home"):
         make_private_folder(tmp_path / "mine")

@@ -26,6 +26,7 @@ from tests.orchestrator.execution.shares.conftest import IDS, Node, a_share
 MakeNode = Callable[..., Node]
 DOUBLE = Path(__file__).resolve().parents[4].joinpath("doubles", "share.py")
 WAIT_S = 20.0
+SHARE = ["python", "share"]
 
 
 def a_cluster(how: str, **changes: object) -> Cluster:
@@ -49,7 +50,7 @@ def open_engine(engines: list[CommandEngine], cluster: Cluster) -> CommandEngine
 
 
 def follow(run: Store, engine: CommandEngine, *specs: ShareSpec) -> Dispatcher:
-    waiting = deque(partial(lambda spec: spec, spec) for spec in specs)
+    waiting = deque[Callable[[], ShareSpec]](partial(ShareSpec.model_copy, spec) for spec in specs)
     made = Dispatcher(run, engine, make_collector(run, IDS, lambda _: None), engine.cluster.patience, waiting)
     with Interrupts() as interrupts:
         made.follow(interrupts, lambda _rows, _waiting: None)
@@ -163,7 +164,7 @@ def test_waiting_ends_with_a_signal(engines: list[CommandEngine]) -> None:
     [
         (["ssh", "{node}", "{command}"], ["ssh", "n1", "python", "share"]),
         (["sh", "-c", "module load x; {command}"], ["sh", "-c", "module load x; python share"]),
-        (["kubectl", "exec", "-i", "pod-{node}", "--", "{command}"], "kubectl exec -i pod-n1 -- python share".split()),
+        (["kubectl", "exec", "-i", "pod-{node}", "--", "{command}"], ["kubectl", "exec", "-i", "pod-n1", "--", *SHARE]),
     ],
 )
 def test_a_template_is_filled_word_by_word(template: list[str], words: list[str]) -> None:
