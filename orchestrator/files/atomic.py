@@ -46,6 +46,14 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes to a file, completely or not at all. Several processes may do so at once: the last one prevails."""
     remove_abandoned_parts(path)
+    replace_bytes(path, content)
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write bytes as `write_bytes` does, in the same time however many files the folder has.
+
+    What killed writers left beside the file stays there.
+    """
     with open_part(path) as file:
         part = Path(file.name)
         try:
@@ -76,6 +84,12 @@ def remove_abandoned_parts(path: Path) -> None:
     own = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
     for name in filter(own.fullmatch, os.listdir(path.parent)):  # noqa: PTH208 (a name in a folder of many records)
         remove_if_abandoned(path.with_name(name), Path.unlink)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed writers of any file left in a folder."""
+    for path in folder.glob(".*.part"):
+        remove_if_abandoned(path, Path.unlink)
 
 
 def sync_folder(folder: Path) -> None:

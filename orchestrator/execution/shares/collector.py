@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import UsageError
-from orchestrator.files.atomic import write_bytes
+from orchestrator.files.atomic import remove_abandoned, replace_bytes
 from orchestrator.records.share_store import ShareStore, hash_bytes, open_attempt
 from orchestrator.records.store import Store, job_name
 from orchestrator.records.taken_blocks import TakenBlock, TakenBlocks, load_taken
@@ -63,7 +63,8 @@ class Collector:
         files = self._verify(attempt, spec, block, closed)
         self.taken.add(TakenBlock(block=block, share=share, attempt=number, records=tuple(files)))
         for name, content in files.items():
-            write_bytes(locate_record(self.run, name), content)
+            # A run of many nodes has too many records to list their folder for each.
+            replace_bytes(locate_record(self.run, name), content)
         return True
 
     def _verify(self, attempt: ShareStore, spec: ShareSpec, block: int, closed: ClosedBlock) -> Mapping[str, bytes]:
@@ -81,6 +82,7 @@ class Collector:
 
 def make_collector(run: Store, cells: frozenset[str], on_first: Callable[[JobRecord], None]) -> Collector:
     """Return the collector of a run. Copies that were interrupted are completed, and what is lost is forgotten."""
+    remove_abandoned(run.jobs_folder)
     taken, entries = load_taken(run)
     for entry in entries:
         if not entry.kept and not complete_copy(run, entry):
@@ -98,7 +100,7 @@ def complete_copy(run: Store, entry: TakenBlock) -> bool:
                 content = read_verified(source, name, closed.records.get(name, "") if closed else "")
             except WrongBlock:
                 return False
-            write_bytes(locate_record(run, name), content)
+            replace_bytes(locate_record(run, name), content)
     return True
 
 

@@ -1,6 +1,7 @@
 """The run of a sweep on several machines, from its folder to the last block, and again when it is resumed."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,7 +44,7 @@ class Head:
         """The settings of the machines."""
         return self.manifest.sweep.cluster or Cluster()
 
-    def lead(self, interrupts: Interrupts, show: Show) -> bool:
+    def lead(self, interrupts: Interrupts, show: Show, clock: Callable[[], float] = time.monotonic) -> bool:
         """Measure the blocks that are missing; return whether a signal ended that early.
 
         Raises:
@@ -55,7 +56,7 @@ class Head:
         collector = make_collector(self.run, cells, self._note_machine)
         blocks = self.manifest.sweep.stop.blocks
         dispatcher = Dispatcher(
-            self.run, self.engine, collector, self.cluster.patience, on_ended=self._note_environments
+            self.run, self.engine, collector, self.cluster.patience, clock=clock, on_ended=self._note_environments
         )
         self._hand_out(dispatcher)
         try:

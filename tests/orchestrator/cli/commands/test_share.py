@@ -37,14 +37,14 @@ def planned() -> Plan:
     return build_plan(SweepSpec.model_validate(QUICK), list_cores())
 
 
-def a_request(planned: Plan, folder: Path | None, first: int = 4, last: int = 5, **changes: Any) -> ShareSpec:
+def a_request(planned: Plan, folder: Path | None, **changes: object) -> ShareSpec:
     stop = planned.spec.stop
     plain: dict[str, Any] = {
         "run": "mine",
         "share": 2,
         "attempt": 1,
-        "first": first,
-        "last": last,
+        "first": 4,
+        "last": 5,
         "sweep": planned.spec,
         "seed": planned.seed,
         "extensions": [Extension(when="2025-01-01T00:00:00+00:00", stop=stop, blocks=0, least_blocks=stop.blocks)],
