@@ -3,6 +3,7 @@
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,8 @@ class CommandEngine:
             if getattr(self.cluster, name):
                 raise UsageError(f"{name} in [cluster] is for --on slurm; put it into the command instead")
         make_share_command(self.cluster)
+        if shutil.which(self._template[0]) is None:
+            raise UsageError(f"--on: there is no program {self._template[0]!r}; install it, or name another")
 
     def offers(self) -> Sequence[Place]:
         """Return the nodes by name, or so many shares at once where the command chooses the node."""
@@ -81,11 +84,8 @@ class CommandEngine:
             spec = store.read_spec()
             words = fill_template(self._template, place.name, make_share_command(self.cluster, place.name))
             output = store.log_path if spec.folder else store.stream_path
-            try:
-                with open_log(output, APPEND_FLAGS) as stdout, open_log(store.log_path, APPEND_FLAGS) as stderr:
-                    process = start_process(words, os.environ, stdout=stdout, stderr=stderr, feed=True)
-            except FileNotFoundError as error:
-                raise UsageError(f"--on: there is no program {words[0]!r}; install it, or name another") from error
+            with open_log(output, APPEND_FLAGS) as stdout, open_log(store.log_path, APPEND_FLAGS) as stderr:
+                process = start_process(words, os.environ, stdout=stdout, stderr=stderr, feed=True)
             assert process.stdin is not None
             message = spec.model_dump_json().encode() + b"\n"
             self._children[store.number] = Child(process, MessageFeed(process.stdin, message))

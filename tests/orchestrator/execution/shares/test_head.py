@@ -142,7 +142,12 @@ def test_a_later_head_follows_what_still_runs(play: Play, make_node: Callable[..
     node.begin()
     node.close(1)
     play.engine.states[1, 1] = EngineState("running", "n1")
-    play.engine.on_wait = lambda: node.store.read_end() or node.close_and_end(2)
+
+    def measure_rest() -> None:
+        if node.store.read_end() is None:
+            node.close_and_end(2)
+
+    play.engine.on_wait = measure_rest
     assert play.lead().manifest.finished
     assert [number for number, _ in play.engine.started] == [(2, 1)]
     assert list_owners(play.run)[2] == ("n1", 1, 1)

@@ -205,10 +205,9 @@ def test_settings_that_do_not_fit_are_named(changes: dict[str, object], said: st
     assert said in str(raised.value)
 
 
-def test_a_program_that_does_not_exist_is_named(make_node: MakeNode, engines: list[CommandEngine]) -> None:
-    engine = open_engine(engines, Cluster(on="no-such-program {command}"))
+def test_a_program_that_does_not_exist_is_named_before_anything_is_made(engines: list[CommandEngine]) -> None:
     with pytest.raises(UsageError, match="there is no program 'no-such-program'; install it, or name another"):
-        engine.start([make_node().store], Place("", 1))
+        open_engine(engines, Cluster(on="no-such-program {command}"))
 
 
 def test_nodes_are_offered_once_each(engines: list[CommandEngine]) -> None:
