@@ -15,6 +15,7 @@ from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import (
+    BlockEnded,
     BlockStarted,
     JobEnded,
     JobEventReceived,
@@ -232,7 +233,7 @@ def test_events_come_in_the_order_of_what_happens(rehearse: Rehearse, make_plan:
     stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
     stage.sweep.run()
     job = [JobStarted, JobEventReceived, JobEventReceived, JobEventReceived, JobEnded]
-    assert [type(event) for event in stage.published] == [BlockStarted, *job, *job]
+    assert [type(event) for event in stage.published] == [BlockStarted, *job, *job, BlockEnded]
     assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobEventReceived)] == [
         "hello",
         "phase",
