@@ -82,8 +82,11 @@ def resume_shared_run(run: store.Store, manifest: Manifest, console: Console, wa
             f"{run.name} cannot be resumed as it was begun: the source of workers/ or schemas/, or its sweep, has "
             "changed; begin a new run"
         )
-    for file in run.salvage_records()[1]:
+    _, damaged = run.salvage_records()
+    for file in damaged:
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; it is copied or run again"))
+    if manifest.finished and not damaged:
+        print_line(console, "Nothing is missing from this run.")
     begun = manifest.model_copy(update={"stopped": "", "finished": False})
     return lead_run(Head(run, begun, open_engine(manifest.sweep.cluster, len(manifest.cells))), console, wanted)
 

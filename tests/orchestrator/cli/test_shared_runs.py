@@ -117,6 +117,7 @@ def test_nothing_is_missing_from_a_whole_run(swept: Path) -> None:
     before = {path: path.read_bytes() for path in open_run(swept, "shared").list_record_files()}
     said = run_program(swept, "resume", "shared", "--no-report")
     assert said.returncode == ExitCode.FINE, said.stderr
+    assert "Nothing is missing from this run." in said.stdout
     assert {path: path.read_bytes() for path in open_run(swept, "shared").list_record_files()} == before
 
 
