@@ -1,8 +1,7 @@
-"""Sweeps on several machines, for `sweep`, `resume` and `plan`."""
+"""Sweeps on several machines, for `sweep` and `resume`."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,47 +12,19 @@ from orchestrator.cli.execution import describe_resumption, exit_code, format_re
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
+from orchestrator.cli.shared_plan import plan_shares
 from orchestrator.errors import UsageError
 from orchestrator.execution.planned_run import describe_lock_owner, make_manifest
-from orchestrator.execution.shares import Engine
 from orchestrator.execution.shares.engines import open_engine
 from orchestrator.execution.shares.head import MAX_NAMED, Head, Show, fix_blocks
 from orchestrator.format import to_printable
-from orchestrator.machine import affinity, fingerprint
-from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE, seconds_by_mode
+from orchestrator.machine import fingerprint
 from orchestrator.planning.extension import ExtensionRequest
-from orchestrator.planning.plan import Plan, build_plan
-from orchestrator.planning.shares import ShareLayout, lay_out_shares
 from orchestrator.processes.signals import Interrupts
 from orchestrator.progress.shares import ShareLines, ShareTable
 from orchestrator.records import provenance, store
 from schemas.record import Manifest
 from schemas.sweep import SweepSpec
-
-
-@dataclass(frozen=True, slots=True)
-class SharedPlan:
-    """The plan of a sweep on several machines, with its shares and the engine that places them."""
-
-    plan: Plan
-    layout: ShareLayout
-    engine: Engine
-
-
-def plan_shares(spec: SweepSpec, root: Path) -> SharedPlan:
-    """Plan a sweep on several machines, which are asked for their number of nodes.
-
-    Raises:
-        UsageError: there are none, or the sweep cannot be shared out.
-    """
-    assert spec.cluster is not None
-    if spec.profile:
-        raise UsageError("--profile is for one machine; leave it out, and profile on a node without --on")
-    planned = build_plan(spec, affinity.list_cores(), is_elsewhere=True)
-    engine = open_engine(spec.cluster, len(planned.cells))
-    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
-    nodes = sum(place.slots for place in engine.offers())
-    return SharedPlan(planned, lay_out_shares(spec.stop, spec.cluster, nodes, planned.estimate_block_s(known)), engine)
 
 
 def run_shared_sweep(spec: SweepSpec, root: Path, wanted: OutputForms, command: Sequence[str]) -> ExitCode:

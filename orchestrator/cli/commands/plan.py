@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.cli.output import print_json
-from orchestrator.cli.shared_runs import plan_shares
+from orchestrator.cli.shared_plan import plan_shares
 from orchestrator.machine import affinity
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
