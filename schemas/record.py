@@ -181,7 +181,7 @@ class JobSummary(Model):
 class Placement(Model):
     """The part of a run on several machines to which a job belongs: an attempt at a share, on one node."""
 
-    node: str
+    node: str = Field(min_length=1, max_length=255)
     share: PositiveInt
     attempt: PositiveInt
 

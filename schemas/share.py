@@ -53,9 +53,9 @@ class ShareSpec(Versioned):
 
 
 class Lease(Model):
-    """The holder of an attempt. The file exists once: whoever makes it runs the attempt, or withdraws it."""
+    """The holder of an attempt. The file is made once: its maker runs the attempt, or has withdrawn it."""
 
-    node: str = ""
+    node: str = Field(default="", max_length=255)
     pid: NonNegativeInt = 0
     withdrawn: bool = Field(default=False, description="made by the head, so that the attempt never begins")
 

@@ -52,7 +52,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 def replace_bytes(path: Path, content: bytes) -> None:
     """Write bytes as `write_bytes` does, in the same time however many files the folder has.
 
-    What killed writers left beside the file stays there.
+    Files that killed writers left beside it stay there.
     """
     with open_part(path) as file:
         part = Path(file.name)
@@ -87,7 +87,7 @@ def remove_abandoned_parts(path: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what killed writers of any file left in a folder."""
+    """Remove the parts of files that killed writers left in a folder."""
     for path in folder.glob(".*.part"):
         remove_if_abandoned(path, Path.unlink)
 

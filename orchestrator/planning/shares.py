@@ -20,7 +20,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class ShareLayout:
-    """The shares of a sweep on so many nodes at once, and the time that each node is expected to take."""
+    """The shares of a sweep, the number of nodes at once, and the expected time of a block."""
 
     blocks: int
     share_blocks: int

@@ -11,7 +11,7 @@ from rich.table import Table
 from orchestrator.execution.shares.attempt import ShareRow
 from orchestrator.format import to_printable
 
-# A terminal shows so many nodes; a line counts the others.
+# The most shares that a terminal shows; a line counts the others.
 MOST_ROWS = 30
 
 

@@ -20,7 +20,7 @@ from schemas.share import RecordName
 class TakenBlock(Model):
     """A line of the list: a block, the attempt that measured it, and its records.
 
-    A block that another attempt had closed first is `kept` in the folder of its own attempt.
+    A block that another attempt had closed first is `kept` in the folder of the attempt.
     """
 
     block: PositiveInt

@@ -50,7 +50,7 @@ def make_template() -> str:
 
 @dataclass
 class SimulatedNodes:
-    """An engine with so many nodes, on each of which a block takes a minute, more or less."""
+    """An engine with this number of nodes, on each of which a block takes a minute, more or less."""
 
     nodes: int
     rng: random.Random = field(default_factory=partial(random.Random, 1))
@@ -149,7 +149,7 @@ def make_share(first: int, last: int, share: int) -> ShareSpec:
 
 
 def measure_head(folder: Path, nodes: int, blocks: int) -> Cost:
-    """Run the head of a run on so many nodes, with a share of so many blocks on each, and return its cost."""
+    """Run the head of a run with a share of this size on each node, and return its cost."""
     run = store.create_run(folder, "many", NOON)
     engine, collector = SimulatedNodes(nodes), make_collector(run, frozenset({CELL.id}), lambda _: None)
     ranges = ((share, 1 + blocks * (share - 1), blocks * share) for share in range(1, nodes + 1))

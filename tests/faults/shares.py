@@ -35,7 +35,7 @@ PATIENCE_S = 180
 # A controller that was killed learns some time later that a job has ended.
 LEAVE_S = 60.0
 MOST_RESUMES = 4
-# A share has begun after some seconds, and all have ended after about so many.
+# The time in which all shares end, more or less.
 LONGEST_S = 14.0
 SWEEP = """\
 [axes]
@@ -378,7 +378,7 @@ def list_left(made: Trial) -> list[str]:
 
 
 def run_campaign(on: str, trials: int, seed: int, first: int = 1) -> list[Trial]:
-    """Run so many trials from the `first` on, each with a random fault at a random moment.
+    """Run trials from the `first` on, each with a random fault at a random moment.
 
     Every fault comes before any comes again.
     """

@@ -1,4 +1,4 @@
-"""A loopback sshd of the current user, with keys, a port and a configuration of its own."""
+"""A loopback sshd of the current user, with separate keys, port and configuration."""
 
 import contextlib
 import getpass

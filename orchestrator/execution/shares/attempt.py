@@ -69,5 +69,5 @@ class EndedAttempt:
 
     @property
     def row(self) -> ShareRow:
-        """What a person sees of it."""
+        """The row that a person sees."""
         return ShareRow(self.number, self.node, self.done, self.last - self.first + 1, self.how, self.reason)

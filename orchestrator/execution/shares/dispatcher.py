@@ -22,7 +22,7 @@ LEAST_POLL_S: Final = 1.0
 MOST_POLL_S: Final = 20.0
 SHARES_PER_POLL_S: Final = 50
 
-# A cancelled share that its engine no longer knows has ended if so many signs of life are missing.
+# Signs of life that are missing from a cancelled share that its engine no longer knows: then it has ended.
 SILENT_PULSES: Final = 2
 
 # The time after a kill in which an engine may still name an attempt.
@@ -128,7 +128,7 @@ class Dispatcher:
         """Conclude an attempt that can give no further sign of life, and cancel one that gives none."""
         is_silent = attempt.state.is_final or self.clock() - attempt.heard_s > self.patience_s
         if attempt.state.name == "gone" and not attempt.has_begun:
-            # Whoever takes the lease decides: a node that comes later finds it taken.
+            # The first to take the lease decides: a node that comes later finds it taken.
             if attempt.store.take_lease(Lease(withdrawn=True)):
                 self._conclude(attempt, "lost", self._explain_loss(attempt))
         elif attempt.state.name == "gone" and is_silent:
@@ -162,7 +162,7 @@ class Dispatcher:
         self.on_ended(ended, attempt.store)
 
     def _cancel_all(self) -> None:
-        """End all open attempts: ask, wait, and kill what is left. What they had closed counts."""
+        """End all open attempts: ask, wait, and kill those that are left. Their closed blocks count."""
         stores = [attempt.store for attempt in self.open.values()]
         for attempt in self.open.values():
             attempt.is_cancelled = True

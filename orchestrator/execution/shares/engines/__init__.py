@@ -12,7 +12,7 @@ KUBERNETES = "kubernetes"
 
 
 def open_engine(cluster: Cluster, cells: int) -> Engine:
-    """Return the engine for the shares of a run of so many cells.
+    """Return the engine for the shares of a run with this number of cells.
 
     Raises:
         UsageError: there is no such engine, or a setting does not fit it.

@@ -67,7 +67,7 @@ class CommandEngine:
             raise UsageError(f"--on: there is no program {self._template[0]!r}; install it, or name another")
 
     def offers(self) -> Sequence[Place]:
-        """Return the nodes by name, or so many shares at once where the command chooses the node."""
+        """Return the nodes by name, or a number of shares at once where the command chooses the node."""
         nodes = self.cluster.nodes
         names = nodes if isinstance(nodes, tuple) else ()
         if NODE in self.cluster.on:

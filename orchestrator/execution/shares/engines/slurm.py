@@ -61,7 +61,7 @@ class SlurmEngine:
     _ids: dict[str, str] = field(default_factory=dict)
 
     def offers(self) -> Sequence[Place]:
-        """Return one place where Slurm chooses the nodes, so many at once; or the nodes that were named."""
+        """Return one place where Slurm chooses the nodes, or a place for each node that was named."""
         nodes = self.cluster.nodes
         if isinstance(nodes, tuple):
             return [Place(name, 1) for name in dict.fromkeys(nodes)]
@@ -79,7 +79,7 @@ class SlurmEngine:
         return len(usable)
 
     def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
-        """Submit attempts as arrays, of which so many shares run at once as the place has slots."""
+        """Submit attempts as arrays. The slots of the place limit how many shares run at once."""
         arrays = defaultdict(list)
         for store in attempts:
             arrays[name_array(store)].append(store)

@@ -1,4 +1,4 @@
-"""What a site sets for its own programs does not reach the workers, and a share uses the GPUs that it asked for."""
+"""Settings of a site for other programs do not reach the workers, and a share uses the GPUs that it asked for."""
 
 import os
 from pathlib import Path
