@@ -15,6 +15,8 @@ import psutil
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 NODES = ("n1", "n2")
+# Daemons do not outlive tests that are killed.
+DIE_WITH_TESTS = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 # A node whose daemon was killed is completing its job for a while.
 WAIT_S = 150.0
 CONFIGURATION = """\
@@ -103,7 +105,12 @@ class SlurmCluster:
     def _start(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as out:
             started = subprocess.Popen(
-                command, env=self.variables, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                [*DIE_WITH_TESTS, *command],
+                env=self.variables,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
         self.daemons[name] = started.pid
         STARTED[started.pid] = started

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.slurm_cluster import find_free_ports
+from tests.faults.slurm_cluster import DIE_WITH_TESTS, find_free_ports
 
 PROGRAMS = ("sshd", "ssh", "ssh-keygen")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -57,7 +57,10 @@ def run_ssh_server(folder: Path) -> Iterator[SshServer]:
     assert program is not None
     with (folder / "sshd.log").open("wb") as log:
         server = subprocess.Popen(
-            [program, "-D", "-e", "-f", str(folder / "sshd_config")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*DIE_WITH_TESTS, program, "-D", "-e", "-f", str(folder / "sshd_config")],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
     options = {
         "BatchMode": "yes",
