@@ -178,6 +178,14 @@ class JobSummary(Model):
     machine_type: str = Field(default="", description="type of the machine that ran it, with the hash of the type")
 
 
+class Placement(Model):
+    """The part of a run on several machines to which a job belongs: an attempt at a share, on one node."""
+
+    node: str = Field(min_length=1, max_length=255)
+    share: PositiveInt
+    attempt: PositiveInt
+
+
 class JobRecord(Versioned):
     """The record of one job: its outcome, its request and its result."""
 
@@ -196,6 +204,9 @@ class JobRecord(Versioned):
     freeze: str = Field(default="", description="hash of the job's environment; the manifest describes it in full")
     breach: Breach = Field(
         default="", description="the part of a workload that breaks its contract, so that no job with it is started"
+    )
+    placement: Placement | None = Field(
+        default=None, description="node and share of a run on several machines; null: a run on one machine"
     )
 
     @property

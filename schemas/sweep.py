@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 
 from schemas.base import Model, PositiveInt
 from schemas.catalog import DEFAULT_MODES
+from schemas.cluster import Cluster
 from schemas.environment import DEFAULT, EnvironmentSpecs
 from schemas.job import (
     DEFAULT_TRAINING,
@@ -125,3 +126,9 @@ class SweepSpec(Model):
     profile: bool = Field(default=False, description="profile each cell once, at the end, by its framework's profiler")
     deadline: Seconds = Field(default=120.0, description="time limit of one job, such as 90s, 5m or 1h")
     limits: Limits = Limits()
+    cluster: Cluster | None = Field(default=None, description="machines on which shares of the sweep run")
+
+    @property
+    def is_shared_out(self) -> bool:
+        """Return whether shares of the sweep run on other machines."""
+        return self.cluster is not None and bool(self.cluster.on)

@@ -125,6 +125,28 @@ def plan(request: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_
     show_plan(request, runs, as_json=as_json)
 
 
+@app.command(hidden=True)
+def share(node: Annotated[str, typer.Option(help="the name of this node (default: that of the machine)")] = "") -> None:
+    """Measure the blocks that a request on standard input asks for. A command for the programs that place shares."""
+    from orchestrator.cli.commands.share import run_share
+
+    raise typer.Exit(run_share(node))
+
+
+@app.command("cluster-job", epilog="Example: cluster-job latest --image plumbline --claim runs | kubectl apply -f -")
+def cluster_job(
+    image: Annotated[str, typer.Option(help="a container image with this version of the program")],
+    claim: Annotated[str, typer.Option(help="the volume claim that holds the folder of the runs")],
+    run: RUN = "latest",
+    form: Annotated[Literal["kubernetes"], typer.Option("--format", help="kubernetes")] = "kubernetes",  # noqa: ARG001
+    runs: RUNS_OPTION = DEFAULT_RUNS,
+) -> None:
+    """Print the job of a cluster for the shares of a run of `sweep --on kubernetes` that have not begun."""
+    from orchestrator.cli.commands.cluster_job import print_cluster_job
+
+    print_cluster_job(runs, run, image, claim)
+
+
 @app.command("new-workload", epilog="Example: python -m orchestrator new-workload mine")
 def new_workload(
     name: Annotated[str, typer.Argument(help="a-z, 0-9, _ and -, beginning with a letter")],

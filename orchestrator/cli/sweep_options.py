@@ -118,6 +118,13 @@ START = Annotated[
 PROFILE = Annotated[
     bool | None, typer.Option("--profile", help="at the end, trace each cell and count the operations of a call")
 ]
+ON = Annotated[
+    str | None,
+    typer.Option("--on", help="run shares of the sweep on other machines: slurm, or a command: 'ssh {node} {command}'"),
+]
+NODES = Annotated[
+    str | None, typer.Option("--nodes", help="for --on: how many nodes at once, or their names, comma-separated")
+]
 NAME = Annotated[str | None, typer.Option(help="becomes part of the run folder's name")]
 
 # The size of inputs that is an axis of every sweep.
@@ -139,7 +146,7 @@ HANDLED_SEPARATELY = {
 }
 
 # The tables of further options.
-TABLES = {"memory": "limits", "latency_calls": "timing"}
+TABLES = {"memory": "limits", "latency_calls": "timing", "on": "cluster", "nodes": "cluster"}
 
 
 def build_request(
@@ -183,6 +190,8 @@ def build_request(
     start: START = None,
     sandbox: SANDBOX = None,
     profile: PROFILE = None,
+    on: ON = None,
+    nodes: NODES = None,
     name: NAME = None,
 ) -> dict[str, Any]:
     """Merge a sweep file with the options that override it, into the data of a SweepSpec."""
@@ -203,6 +212,7 @@ def build_request(
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
         table[option] = split_commas(value) if option in Axes.model_fields else value
+    add_machines(said, nodes)
     choose_optimizers(said.get("axes", {}), optimizer)
     return said
 
@@ -226,6 +236,15 @@ def choose_optimizers(axes: dict[str, Any], listed: str | None) -> None:
         raise UsageError(f"--optimizer {listed} is the update of the task train; add --tasks train")
     chosen = [known[name] for name in names]
     axes["tasks"] = [each for task in tasks for each in (chosen if task == TRAIN else (task,))]
+
+
+def add_machines(said: dict[str, Any], nodes: str | None) -> None:
+    """Add the machines to the data of a sweep that runs on several: a number of nodes or their names, and settings."""
+    from orchestrator.planning.cluster_file import add_user_cluster
+
+    if nodes is not None:
+        said["cluster"]["nodes"] = int(nodes) if nodes.isdecimal() else split_commas(nodes)
+    add_user_cluster(said)
 
 
 def add_workloads(said: dict[str, Any], listed: str | None, further: list[str]) -> None:

@@ -15,7 +15,7 @@ from orchestrator.records.outcomes import Classification
 from orchestrator.records.store import Store
 from schemas.event import Breach, Event
 from schemas.job import JobSpec
-from schemas.record import Host, JobObservation, JobRecord, Result
+from schemas.record import Host, JobObservation, JobRecord, Placement, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class JobRunner:
     environments: Environments
     on_event: Callable[[Event], None] = lambda _: None
     peaks: PeakRates = field(default_factory=PeakRates)
+    placement: Placement | None = None
 
     def run_job(self, spec: JobSpec) -> JobRecord:
         """Run a job to its end, whatever its purpose, and keep its record."""
@@ -67,6 +68,7 @@ class JobRunner:
             host=self.host,
             freeze=freeze,
             breach=breach,
+            placement=self.placement,
         )
         self.store.write_record(add_summary(record))
         return record

@@ -25,17 +25,26 @@ from orchestrator.processes.signals import Interrupts
 from orchestrator.records import provenance, store
 from orchestrator.records.store import Store
 from schemas.environment import EnvironmentRecord
-from schemas.record import Host, JobRecord, Manifest
+from schemas.record import Host, JobRecord, Manifest, Placement
 
 # Shows the events of a sweep while entered.
 View = AbstractContextManager[Callable[[SweepEvent], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartOfRun:
+    """The part of a run that one node measures: it begins with a block, and ends with the last one of its plan."""
+
+    first_block: int
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRun:
     """A plan with the folder and the manifest of its run.
 
-    `known` are durations of jobs by mode. `earlier` are the records of a run that is resumed.
+    `known` are durations of jobs by mode. `earlier` are the records of a run that is resumed. A `part` of a run ends
+    with its last block, whatever its results.
     """
 
     folder: Store
@@ -44,6 +53,7 @@ class PlannedRun:
     known: Mapping[str, float]
     earlier: Sequence[JobRecord] = ()
     resumed: bool = False
+    part: PartOfRun | None = None
 
     def write_manifest(self) -> None:
         """Write the manifest, which makes the folder a run that can be resumed, and the sweep file that repeats it."""
@@ -74,9 +84,9 @@ class PlannedRun:
                 peaks=peaks,
                 known=self.known,
                 templates=session.templates,
-                enough=lambda records, block: has_reached_goal(
-                    planned.spec, planned.cells, records, block, planned.looks
-                ),
+                enough=self._is_enough,
+                first_block=self.part.first_block if self.part else 1,
+                placement=self.part.placement if self.part else None,
             )
             stopped = going.run()
         peaks.save()
@@ -84,6 +94,10 @@ class PlannedRun:
         self.folder.write_manifest(ended)
         index_records(self.folder, going.records)
         return Run(name=self.folder.name, manifest=ended, records=tuple(going.records)), going.stopped_early
+
+    def _is_enough(self, records: Sequence[JobRecord], block: int) -> bool:
+        plan = self.plan
+        return self.part is None and has_reached_goal(plan.spec, plan.cells, records, block, plan.looks)
 
 
 def begin_run(
@@ -96,7 +110,19 @@ def begin_run(
     """
     known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     began = datetime.now().astimezone()
-    manifest = Manifest(
+    return PlannedRun(
+        folder=store.create_run(root, planned.spec.name, began),
+        plan=planned,
+        manifest=make_manifest(planned, machine, began, command, environments),
+        known=known,
+    )
+
+
+def make_manifest(
+    planned: Plan, machine: Host, began: datetime, command: Sequence[str], environments: Mapping[str, EnvironmentRecord]
+) -> Manifest:
+    """Describe a run of a plan that begins now."""
+    return Manifest(
         name=planned.spec.name,
         started=began.isoformat(timespec="seconds"),
         command=tuple(command),
@@ -109,9 +135,6 @@ def begin_run(
         cores=planned.cores,
         identity=provenance.make_identity(planned.spec, planned.seed, planned.cells),
         commits=read_commits(planned),
-    )
-    return PlannedRun(
-        folder=store.create_run(root, planned.spec.name, began), plan=planned, manifest=manifest, known=known
     )
 
 

@@ -20,6 +20,7 @@ from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.profiling import profile_cell
 from orchestrator.execution.repetition import repeat_timing
 from orchestrator.execution.sweep_events import (
+    BlockEnded,
     BlockStarted,
     JobEnded,
     JobEventReceived,
@@ -41,7 +42,7 @@ from orchestrator.records.store import Store
 from schemas.artefact import Artefact
 from schemas.event import Exported, Report
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord
+from schemas.record import Host, JobRecord, Placement
 
 LOST_REASON = "the orchestrator ended before it could record the outcome of this job"
 PrecisionCheck = Callable[[Sequence[JobRecord], int], bool]
@@ -53,7 +54,8 @@ class Sweep:
     """One sweep in progress. `enough` decides from the records whether a block has reached the goal.
 
     `earlier` holds the records of a run that is resumed. They are replayed as if their jobs ran now. So orders, numbers
-    of calls, dropped cells and the spent budget are the same again. `known` are durations of jobs by mode.
+    of calls, dropped cells and the spent budget are the same again. `known` are durations of jobs by mode. A share of a
+    sweep begins with the block `first_block`, and its records have its `placement`.
     """
 
     plan: Plan
@@ -70,6 +72,8 @@ class Sweep:
     templates: TemplatePool | None = None
     clock: Callable[[], float] = time.monotonic
     keys: Keyboard = field(default_factory=Keyboard)
+    first_block: int = 1
+    placement: Placement | None = None
     records: list[JobRecord] = field(default_factory=list)
     _artefacts: dict[str, Artefact] = field(default_factory=dict)
     _expected: dict[str, Artefact] = field(default_factory=dict)
@@ -91,6 +95,7 @@ class Sweep:
             self.plan.environments,
             lambda event: self.publish(JobEventReceived(event)),
             self.peaks,
+            self.placement,
         )
         made = self.store.read_artefact_records() if self.resumed else []
         self._prepared |= {record.spec.cell.id for record in made if record.outcome == "exported"}
@@ -120,7 +125,7 @@ class Sweep:
         self._record_refused()
         if not (self._prepare_cells() and self._fill_caches()):
             return self._describe_interruption()
-        for block in range(1, stop.blocks + 1):
+        for block in range(self.first_block, stop.blocks + 1):
             if not (cells := self._list_remaining()):
                 return "no cell was left that could be measured"
             if not self._may_begin(block, cells):
@@ -129,6 +134,7 @@ class Sweep:
                 return self._describe_interruption()
             if self._is_cut:
                 return self._describe_spent_budget()
+            self.publish(BlockEnded(block))
             if block >= least and self.enough(self.records, block):
                 return self._describe_end(block)
         return f"all {stop.blocks} blocks were run"
@@ -193,7 +199,7 @@ class Sweep:
         """
         maker = ArtefactMaker(self.store, self._run_unmeasured)
         for position, cell in enumerate(self.plan.runnable):
-            job = self.plan.build_job(cell, 1, position)
+            job = self.plan.build_job(cell, self.first_block, position)
             if job.reference and not self._make_expected(cell, job, position, maker):
                 return False
             # An export takes a model's state and inputs from there, or the weights of a workload.
@@ -208,7 +214,7 @@ class Sweep:
 
         The referee of a later variant of a model gets the file of the first one's, whose inputs and state it shares.
         """
-        referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), 1, position)
+        referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), job.block, position)
         computation = format_title(cell)
         if (
             cell.variant
@@ -415,7 +421,7 @@ class Sweep:
         """Write the single record of each cell that cannot run here."""
         for position, cell in enumerate(self.plan.cells):
             if reason := self.plan.refused.get(cell.id):
-                spec = self.plan.build_job(cell, 1, position)
+                spec = self.plan.build_job(cell, self.first_block, position)
                 if not self._restore_attempts(spec):
                     self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
 

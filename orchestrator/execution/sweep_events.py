@@ -17,6 +17,13 @@ class BlockStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockEnded:
+    """A block has ended: each of its jobs has its last record."""
+
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobStarted:
     """A job starts."""
 
@@ -65,6 +72,7 @@ class SweepContinued:
 
 SweepEvent = (
     BlockStarted
+    | BlockEnded
     | JobStarted
     | JobEventReceived
     | JobEnded

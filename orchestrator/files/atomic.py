@@ -51,6 +51,19 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file, completely or not at all, by a function that writes its content to the file that it is given."""
     remove_abandoned_parts(path)
+    replace_file(path, write)
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write bytes as `write_bytes` does, in the same time however many files the folder has.
+
+    Files that killed writers left beside it stay there.
+    """
+    replace_file(path, lambda file: file.write(content))
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file by a function, completely or not at all, and leave alone what killed writers left beside it."""
     with open_part(path) as file:
         part = Path(file.name)
         try:
@@ -81,6 +94,12 @@ def remove_abandoned_parts(path: Path) -> None:
     own = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
     for name in filter(own.fullmatch, os.listdir(path.parent)):  # noqa: PTH208 (a name in a folder of many records)
         remove_if_abandoned(path.with_name(name), Path.unlink)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the parts of files that killed writers left in a folder."""
+    for path in folder.glob(".*.part"):
+        remove_if_abandoned(path, Path.unlink)
 
 
 def sync_folder(folder: Path) -> None:

@@ -202,8 +202,12 @@ class Plan:
         )
 
 
-def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Environments | None = None) -> Plan:
+def build_plan(
+    spec: SweepSpec, available: tuple[int, ...], environments: Environments | None = None, *, is_elsewhere: bool = False
+) -> Plan:
     """Plan a sweep for a machine with these cores. No process is started for that.
+
+    Of a sweep that runs elsewhere, no cell is refused here.
 
     Raises:
         UsageError: a name, a parameter or a combination does not exist, or nothing is left to run.
@@ -213,7 +217,8 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
     request = resolve_request(spec, environments)
     cells, workloads = expand_request(request), request.workloads
     environments.opened.update(list_opened(workloads))
-    reasons = {cell.id: explain_refusal(cell, workloads[cell.workload_key], environments) for cell in cells}
+    here = () if is_elsewhere else cells
+    reasons = {cell.id: explain_refusal(cell, workloads[cell.workload_key], environments) for cell in here}
     refused = {cell: reason for cell, reason in reasons.items() if reason}
     if len(refused) == len(cells):
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
@@ -222,7 +227,7 @@ def build_plan(spec: SweepSpec, available: tuple[int, ...], environments: Enviro
     # A refused cell would leave the sweep without its A/A pair.
     twin = clone_cell(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
-    doubts = tuple(find_warnings(cells, available))
+    doubts = tuple(find_warnings(here, available))
     return Plan(spec, (*cells, twin), refused, seed, available, doubts, workloads, environments)
 
 
@@ -263,7 +268,7 @@ def clone_cell(cell: Cell) -> Cell:
 
 def find_warnings(cells: Sequence[Cell], available: tuple[int, ...]) -> Iterator[str]:
     """Yield warnings of settings that are allowed but doubtful."""
-    most = max(cell.threads for cell in cells)
+    most = max((cell.threads for cell in cells), default=0)
     if most > len(available):
         yield f"{most} threads on {len(available)} cores: they wait for each other, and times grow"
 

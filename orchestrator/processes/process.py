@@ -6,6 +6,7 @@ import selectors
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -42,11 +43,12 @@ def start_process(
     stderr: IO[bytes],
     stdout: IO[bytes] | None = None,
     keep: Sequence[int] = (),
+    feed: bool = False,
 ) -> Process:
     """Start a program in a process group of its own, marked as started by this program.
 
-    Without `stdout` its standard input and output are pipes. It inherits the descriptors `keep`. Call this from the
-    main thread: a worker dies when the thread that started it ends.
+    Without `stdout` its standard input and output are pipes; with it, its standard input is one if it is to be fed. It
+    inherits the descriptors `keep`. Call this from the main thread: a worker dies when the thread that started it ends.
     """
     return subprocess.Popen(  # noqa: S603 (this program builds every command)
         command,
@@ -54,7 +56,7 @@ def start_process(
         # Ctrl-C in the terminal must reach this program alone, which then decides how its jobs end.
         start_new_session=True,
         pass_fds=tuple(keep),
-        stdin=subprocess.DEVNULL if stdout else subprocess.PIPE,
+        stdin=subprocess.DEVNULL if stdout and not feed else subprocess.PIPE,
         stdout=stdout or subprocess.PIPE,
         stderr=stderr,
     )
@@ -128,6 +130,38 @@ def run_to_completion(
             end_process_group(process)
             descendants.kill_all()
     return process.returncode if has_ended or interrupts is None or interrupts.received is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramOutput:
+    """The output of a program that has ended, with its status; None: it could not be run, or took too long."""
+
+    status: int | None
+    output: str
+    errors: str
+
+
+def ask_program(command: Sequence[str], *, message: str = "", deadline_s: float) -> ProgramOutput:
+    """Run a short program that belongs to others, such as one of a scheduler, and return its output.
+
+    Its environment is not marked: what it starts on other machines is not this program's to end.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (this program builds every command)
+            command,
+            input=message,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=deadline_s,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return ProgramOutput(None, "", f"{command[0]} did not answer within {deadline_s:g} s")
+    except OSError as error:
+        return ProgramOutput(None, "", f"{command[0]}: {error.strerror}")
+    return ProgramOutput(done.returncode, done.stdout, done.stderr.strip())
 
 
 # O_NONBLOCK: a pipe in the log's place must fail to open, not wait for a reader.

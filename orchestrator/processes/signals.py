@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP as a value to check, not as an exception that may occur anywhere."""
 
 import contextlib
+import select
 import signal
 import socket
 import threading
@@ -45,6 +46,11 @@ class Interrupts:
 
     def _keep_signal(self, number: int, _frame: FrameType | None) -> None:
         self.received = self.received or signal.Signals(number)
+
+
+def wait_for_signal(seconds: float, interrupts: Interrupts | None) -> None:
+    """Wait for so long, or until these interrupts have received a signal."""
+    select.select([] if interrupts is None else [interrupts], [], [], seconds)
 
 
 @contextlib.contextmanager

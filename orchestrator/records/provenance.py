@@ -29,8 +29,8 @@ def make_identity(sweep: SweepSpec, seed: int, cells: Sequence[Cell], source: Pa
 
 
 def hash_models(models: Sequence[Model], text: str) -> str:
-    """Return the SHA-256 of these models, regardless of the order of their fields."""
-    said = [json.dumps(model.model_dump(mode="json"), sort_keys=True) for model in models]
+    """Return the SHA-256 of these models, regardless of the order of their fields, and of where a sweep runs."""
+    said = [json.dumps(model.model_dump(mode="json", exclude={"cluster"}), sort_keys=True) for model in models]
     return hashlib.sha256("\n".join([text, *said]).encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from orchestrator.format import format_clock, to_printable
 from orchestrator.planning.axis import describe_compared_axis
 from orchestrator.planning.needs import describe_needs, find_needs
 from orchestrator.planning.plan import Plan
+from orchestrator.planning.shares import ShareLayout
 from orchestrator.records.labels import format_title
 from orchestrator.report import environments
 from orchestrator.report.tables import make_table
@@ -19,12 +20,15 @@ from schemas.models import ModelSource
 from schemas.workloads import Workload
 
 
-def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any]:
-    """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit."""
+def build_plan_document(plan: Plan, known: Mapping[str, float], layout: ShareLayout | None = None) -> dict[str, Any]:
+    """Return the cells of a sweep, the expected duration of each job, and the number of blocks that fit.
+
+    With a layout, blocks are shared out among machines.
+    """
     stop = plan.spec.stop
     block = plan.estimate_block_s(known)
     # Not even one may fit: then a sweep measures those cells of its first block that do.
-    blocks = min(stop.blocks, int(stop.budget / block))
+    blocks = min(stop.blocks, int(stop.budget / block)) if layout is None else layout.blocks
     needs = find_needs(plan, known)
     return {
         "sweep": plan.spec.model_dump(mode="json"),
@@ -46,10 +50,22 @@ def build_plan_document(plan: Plan, known: Mapping[str, float]) -> dict[str, Any
         "block_s": block,
         "blocks": blocks,
         "total_s": blocks * block,
+        "shares": None if layout is None else layout_to_dict(layout),
         "pairs": needs.pairs if needs else 0,
         "blocks_for_a_verdict": needs.blocks if needs else None,
         "warnings": list(plan.warnings),
         "workloads": [workload.model_dump(mode="json", by_alias=True) for workload in select_external_workloads(plan)],
+    }
+
+
+def layout_to_dict(layout: ShareLayout) -> dict[str, Any]:
+    """Return the shares of a plan."""
+    return {
+        "shares": layout.shares,
+        "share_blocks": layout.share_blocks,
+        "nodes": layout.nodes,
+        "node_s": layout.node_s,
+        "total_s": layout.total_s,
     }
 
 
@@ -81,9 +97,9 @@ def describe_model(workload: Workload, model: ModelSource, rights: str) -> str:
     )
 
 
-def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
+def show_plan(console: Console, plan: Plan, known: Mapping[str, float], layout: ShareLayout | None = None) -> None:
     """Print the same as tables and a paragraph."""
-    said = build_plan_document(plan, known)
+    said = build_plan_document(plan, known, layout)
     table = make_table("mode", "computation", "time per job")
     for cell, entry in zip(plan.cells, said["cells"], strict=True):
         table.add_row(
@@ -106,8 +122,21 @@ def show_plan(console: Console, plan: Plan, known: Mapping[str, float]) -> None:
         *filter(None, [compared]),
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for line in (describe_length(said), *describe_needs(plan, known)):
+    length = describe_length(said) if layout is None else describe_layout(said, layout)
+    for line in (length, *describe_needs(plan, known)):
         console.print(line, highlight=False, markup=False)
+
+
+def describe_layout(said: Mapping[str, Any], layout: ShareLayout) -> str:
+    """Describe the shares of a sweep, from the document about its plan."""
+    shares = f"{layout.shares} share{'s' if layout.shares > 1 else ''} of {layout.share_blocks} blocks"
+    nodes = f"{layout.nodes} node{'s' if layout.nodes > 1 else ''}"
+    return (
+        f"A block is one job for each of {said['jobs_per_block']} cells, about {said['block_s']:.0f} s. "
+        f"{layout.blocks} blocks are {shares} on {nodes}: about {layout.node_s / 3600:.2g} hours on the one that takes "
+        f"longest, and {layout.total_s / 3600:.2g} node-hours in all. Waiting and the creation of environments come on "
+        "top."
+    )
 
 
 def describe_length(said: Mapping[str, Any]) -> str:

@@ -43,9 +43,7 @@ class RunReader:
         return True
 
     def _evaluate_new(self, stamps: Mapping[str, Stamp]) -> None:
-        known: dict[str, Process | str] = {
-            name: self._found[name] for name, stamp in stamps.items() if self._stamps.get(name) == stamp
-        }
+        known = self._list_unchanged(stamps)
         index = import_index() if len(stamps) - len(known) >= LEAST_INDEXED else None
         indexed = index.read_index(self.place, stamps) if index else {}
         known |= indexed
@@ -54,6 +52,10 @@ class RunReader:
         self.skipped = tuple(each for each in self._found.values() if isinstance(each, str))
         if index and len(indexed) < len(self.processes):
             index.write_index(self.place, self.processes, stamps)
+
+    def _list_unchanged(self, stamps: Mapping[str, Stamp]) -> dict[str, Process | str]:
+        """Return what was found of each file that is as it was."""
+        return {name: self._found[name] for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
 
     def _evaluate(self, name: str) -> Process | str:
         """Return what is derived of a record, or why it cannot be read."""

@@ -13,6 +13,7 @@ from orchestrator.cli.execution import describe_resumption, execute_plan, exit_c
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
+from orchestrator.cli.shared_runs import run_shared_sweep
 from orchestrator.execution.planned_run import begin_run, describe_lock_owner
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
@@ -27,8 +28,11 @@ def run_sweep(
     said: Mapping[str, Any], root: Path, wanted: OutputForms, *, wait: bool, command: Sequence[str]
 ) -> ExitCode:
     """Run a sweep to its end, show its results, and keep all of it."""
+    spec = validate_sweep(said)
+    if spec.is_shared_out:
+        return run_shared_sweep(spec, root, wanted, command)
     console, machine = Console(stderr=wanted.as_json), fingerprint.take_fingerprint()
-    planned = planning.build_plan(validate_sweep(said), affinity.list_cores())
+    planned = planning.build_plan(spec, affinity.list_cores())
     # Before anything is made: if the cores are taken, the sweep must leave nothing behind.
     with claim_for_plan(planned, machine, root, console, wait=wait) as claim:
         provisioned = provision_plan(planned, console)

@@ -27,9 +27,11 @@ from orchestrator.export.publication.disclosure import (
     walk_texts,
 )
 from orchestrator.export.publication.ending import find_wrong_ending
+from orchestrator.export.publication.neutral import name_node
 from orchestrator.export.publication.outcomes import find_false_outcomes
 from orchestrator.export.publication.sums import find_wrong_sums
 from orchestrator.export.publication.versions import is_known_code
+from orchestrator.records.nodes import list_nodes
 from orchestrator.records.provenance import ORCHESTRATOR_FIELDS, make_identity, select_timing_facts
 from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
@@ -190,6 +192,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     """Yield a sentence for each thing that does not hold, before anything is computed from the samples."""
     manifest = run.manifest
     yield from find_unpublished_variables(manifest, run.records)
+    yield from find_named_machines(manifest, run.records)
     yield from find_manifest_faults(manifest, stated)
     yield from find_foreign_hosts(manifest, run.records, stated)
     yield from find_code_faults(found, run)
@@ -226,6 +229,16 @@ def find_unpublished_variables(manifest: Manifest, records: Sequence[JobRecord])
         for name, value in table.items():
             if name not in PUBLIC_VARIABLES and value != WITHHELD:
                 yield f"{where} discloses the environment variable {name[:60]}"
+
+
+def find_named_machines(manifest: Manifest, records: Sequence[JobRecord]) -> Iterator[str]:
+    """Yield a sentence for each name of a machine on which a part of the run was measured."""
+    if manifest.sweep.cluster is not None:
+        yield "the manifest discloses how its machines are reached"
+    nodes = list_nodes(records)
+    for number, name in enumerate(nodes, 1):
+        if name != name_node(number):
+            yield f"a record discloses the name of a node, which should be {name_node(number)!r}"
 
 
 def find_manifest_faults(manifest: Manifest, stated: Publication) -> Iterator[str]:

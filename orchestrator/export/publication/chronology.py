@@ -57,8 +57,18 @@ def find_impossible_times(manifest: Manifest, records: Sequence[JobRecord], now:
             yield f"{job_name(record.spec)} begins in the future"
         spans.append((record, start, compute_end(record, start)))
     for (before, _, end), (after, start, _) in pairwise(spans):
-        if end - start > TOLERANCE:
-            yield f"{job_name(after.spec)} begins before {job_name(before.spec)} ends"
+        yield from find_wrong_order(before, after, end - start)
+
+
+def find_wrong_order(before: JobRecord, after: JobRecord, overlap: timedelta) -> Iterator[str]:
+    """Yield a sentence if a job began before the one before it had ended, or if one block is of two shares.
+
+    Two shares are measured side by side, on two nodes.
+    """
+    if before.placement == after.placement and overlap > TOLERANCE:
+        yield f"{job_name(after.spec)} begins before {job_name(before.spec)} ends"
+    if before.placement != after.placement and before.spec.block == after.spec.block:
+        yield f"{job_name(after.spec)} and {job_name(before.spec)} are of one block, but not of one share"
 
 
 def find_long_samples(records: Sequence[JobRecord]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -16,17 +16,27 @@ from orchestrator.export.publication.disclosure import (
     replace_disclosures,
 )
 from orchestrator.records.labels import label_cells
+from orchestrator.records.nodes import list_nodes
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.timestamps import parse_timestamp
 from schemas.base import Model
 from schemas.event import Report, Setting
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, Identity, JobRecord, Manifest
+from schemas.record import Host, Identity, JobRecord, Manifest, Placement
 
 M = TypeVar("M", bound=Model)
 
-# Options of a command that say where a run is kept or shown, and nothing about its measurement.
-LOCAL_OPTIONS: Final = {"--runs": 1, "--json": 0, "--wait": 0, "--details": 0, "--no-report": 0, "--report": 0}
+# Options of a command that say where a run is measured, kept or shown, and nothing about its measurement.
+LOCAL_OPTIONS: Final = {
+    "--runs": 1,
+    "--on": 1,
+    "--nodes": 1,
+    "--json": 0,
+    "--wait": 0,
+    "--details": 0,
+    "--no-report": 0,
+    "--report": 0,
+}
 # Arguments without a path, a file or a quotation.
 PLAIN_ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.,:=+%-]+")
 REPEAT_COMMAND: Final = ("sweep", "sweep.toml")
@@ -44,6 +54,7 @@ class Neutraliser:
     places: Sequence[tuple[str, str]]
     names: re.Pattern[str] | None
     labels: Mapping[str, str]
+    nodes: Mapping[str, str] = field(default_factory=dict)
 
     def neutralise_text(self, text: str) -> str:
         """Return a text of the run without paths, addresses, tokens and personal names."""
@@ -78,7 +89,7 @@ class Neutraliser:
         plain = manifest.model_copy(
             update={
                 "host": withhold_host(manifest.host),
-                "sweep": sweep.model_copy(update={"environments": environments}),
+                "sweep": sweep.model_copy(update={"environments": environments, "cluster": None}),
                 "environments": {
                     name: each.model_copy(update={"interpreter": INTERPRETER})
                     for name, each in manifest.environments.items()
@@ -111,12 +122,16 @@ class Neutraliser:
                 "outside": outside,
                 "spec": shorten_spec(record.spec),
                 "result": withhold_report(result) if isinstance(result, Report) else result,
+                "placement": self._neutralise_placement(record.placement),
             }
         )
         return self.neutralise_model(plain)
 
+    def _neutralise_placement(self, placement: Placement | None) -> Placement | None:
+        return placement and placement.model_copy(update={"node": self.nodes[placement.node]})
 
-def make_neutraliser(manifest: Manifest, records: Iterable[JobRecord], names: Sequence[str]) -> Neutraliser:
+
+def make_neutraliser(manifest: Manifest, records: Sequence[JobRecord], names: Sequence[str]) -> Neutraliser:
     """Find the places that a run names, and return the neutral words for them.
 
     `names` are those of the user and the machine that publish, and other places of theirs.
@@ -129,7 +144,8 @@ def make_neutraliser(manifest: Manifest, records: Iterable[JobRecord], names: Se
     before, after = label_cells(manifest.cells), [made.neutralise_model(cell) for cell in manifest.cells]
     named = label_cells(after)
     labels = {before[old.id]: named[new.id] for old, new in zip(manifest.cells, after, strict=True)}
-    return Neutraliser(known, made.names, labels)
+    nodes = {name: name_node(number) for number, name in enumerate(list_nodes(records), 1)}
+    return Neutraliser(known, made.names, labels, nodes)
 
 
 def name_places(manifest: Manifest, records: Iterable[JobRecord]) -> dict[str, str]:
@@ -140,6 +156,11 @@ def name_places(manifest: Manifest, records: Iterable[JobRecord]) -> dict[str, s
             words.setdefault(record.spec.source_dir, name_code_folder(record.spec.cell))
     places = [name for name in list_environments(manifest) if "/" in name or "\\" in name]
     return words | {place: f"environment-{number}" for number, place in enumerate(places, 1)}
+
+
+def name_node(number: int) -> str:
+    """Return what a publication calls a node."""
+    return f"node {number}"
 
 
 def is_of_user(manifest: Manifest) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.planned_run import PlannedRun, begin_run, describe_lock_owner
-from orchestrator.execution.sweep_events import BlockStarted, JobEnded, SweepEvent
+from orchestrator.execution.sweep_events import BlockEnded, BlockStarted, SweepEvent
 from orchestrator.machine.affinity import list_cores
 from orchestrator.machine.fingerprint import take_fingerprint
 from orchestrator.planning.plan import Plan
@@ -42,7 +42,7 @@ def test_the_jobs_are_run_and_shown_and_their_end_is_recorded(begun: PlannedRun)
         begun.write_manifest()
         run, early = begun.measure(interrupts, nullcontext(shown.append), Keyboard())
     assert [record.outcome for record in run.records] == ["measured"] * 2
-    assert (type(shown[0]), type(shown[-1]), early) == (BlockStarted, JobEnded, False)
+    assert (type(shown[0]), type(shown[-1]), early) == (BlockStarted, BlockEnded, False)
     assert (run.manifest.finished, run.manifest.stopped) == (True, "all 1 blocks were run")
     assert begun.folder.read_manifest() == run.manifest
     assert list(begun.folder.read_records()) == list(run.records)

@@ -15,6 +15,7 @@ from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import (
+    BlockEnded,
     BlockStarted,
     JobEnded,
     JobEventReceived,
@@ -31,7 +32,7 @@ from orchestrator.records.attempts import last_attempts
 from orchestrator.records.store import Store
 from schemas.event import Breach, Event, Failure, Hello, Phase, Report
 from schemas.job import JobSpec
-from schemas.record import Extension, Host, JobRecord
+from schemas.record import Extension, Host, JobRecord, Placement
 from tests.orchestrator.conftest import a_plan
 
 MakePlan = Callable[..., Plan]
@@ -232,7 +233,7 @@ def test_events_come_in_the_order_of_what_happens(rehearse: Rehearse, make_plan:
     stage = rehearse(make_plan("numpy", stop={"blocks": 1}))
     stage.sweep.run()
     job = [JobStarted, JobEventReceived, JobEventReceived, JobEventReceived, JobEnded]
-    assert [type(event) for event in stage.published] == [BlockStarted, *job, *job]
+    assert [type(event) for event in stage.published] == [BlockStarted, *job, *job, BlockEnded]
     assert [event.event.kind for event in stage.published[2:5] if isinstance(event, JobEventReceived)] == [
         "hello",
         "phase",
@@ -789,3 +790,38 @@ def test_a_block_begins_only_if_its_templates_fit_the_budget_too(rehearse: Rehea
         rehearsal.sweep.templates = Slow(rehearsal.sweep.plan.environments)
         rehearsal.sweep.run()
         assert max(record.spec.block for record in rehearsal.sweep.records) == blocks
+
+
+# A share of a sweep
+
+
+def test_a_share_begins_with_its_first_block_and_ends_with_its_last(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(stop={"blocks": 7, "budget": 1000}))
+    stage.sweep.first_block = 5
+    assert stage.sweep.run() == "all 7 blocks were run"
+    assert {spec.block for spec in stage.actor.launched} == {5, 6, 7}
+    plan = stage.sweep.plan
+    for block in (5, 6, 7):
+        assert stage.actor.labels(block) == [cell.label for cell in plan.order_cells(plan.runnable, block)]
+    assert [event.block for event in stage.published if isinstance(event, BlockEnded)] == [5, 6, 7]
+
+
+def test_records_of_a_share_have_its_placement_also_those_of_refused_cells(
+    rehearse: Rehearse, make_plan: MakePlan
+) -> None:
+    plan = make_plan(stop={"blocks": 4, "budget": 1000})
+    refused = plan.cells[1]
+    stage = rehearse(dataclasses.replace(plan, refused={refused.id: "it cannot run here"}))
+    placed = Placement(node="n1", share=2, attempt=1)
+    stage.sweep.first_block, stage.sweep.placement = 4, placed
+    stage.sweep.__post_init__()
+    stage.sweep.run()
+    assert {record.placement for record in stage.sweep.records} == {placed}
+    (unsupported,) = [record for record in stage.sweep.records if record.outcome == "unsupported"]
+    assert (unsupported.spec.cell, unsupported.spec.block) == (refused, 4)
+
+
+def test_a_block_that_is_cut_off_has_not_ended(rehearse: Rehearse, make_plan: MakePlan) -> None:
+    stage = rehearse(make_plan(stop={"budget": 25}), known={NUMPY: JOB_S, SPIN: JOB_S})
+    stage.sweep.run()
+    assert not [event for event in stage.published if isinstance(event, BlockEnded)]

@@ -306,3 +306,12 @@ def test_a_small_file_that_holds_too_much_is_refused_with_little_memory(tmp_path
     assert path.stat().st_size < 100_000
     with pytest.raises(UsageError, match=r"bomb.json.gz holds more than 64 MiB, the most for a file of a run"):
         atomic.read_model(path, Versioned)
+
+
+def test_bytes_are_replaced_without_a_look_at_the_folder(tmp_path: Path) -> None:
+    left = tmp_path / ".a.00000000.part"
+    left.write_bytes(b"left")
+    atomic.replace_bytes(tmp_path / "a", b"new")
+    assert ((tmp_path / "a").read_bytes(), left.exists()) == (b"new", True)
+    atomic.remove_abandoned(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

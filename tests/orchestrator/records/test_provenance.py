@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.records import provenance
+from schemas.cluster import Cluster
 from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import Extension, Host, Manifest
@@ -169,3 +170,8 @@ def test_an_extension_leaves_the_identity_of_a_run_as_it_was(manifest: Manifest,
     assert provenance.find_changes(extended, now, extended.host, {}) == []
     other = provenance.make_identity(extended.sweep, 1, (), source)
     assert provenance.find_changes(extended, other, extended.host, {}) == ["the sweep in its manifest has changed"]
+
+
+def test_where_a_sweep_runs_is_no_part_of_what_it_is(source: Path) -> None:
+    elsewhere = SWEEP.model_copy(update={"cluster": Cluster(on="slurm", partition="cpu")})
+    assert provenance.make_identity(elsewhere, 1, (), source) == provenance.make_identity(SWEEP, 1, (), source)

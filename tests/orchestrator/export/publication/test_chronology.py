@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.export.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
-from schemas.record import JobRecord
+from schemas.record import JobRecord, Placement
 from tests.orchestrator.conftest import NOON, a_manifest
 from tests.orchestrator.export.publication.forging import MODES, measured_records
 
@@ -123,3 +123,22 @@ def test_samples_that_take_longer_than_their_process_are_named() -> None:
     assert list(find_long_samples([first])) == []
     (sentence,) = find_long_samples([at(first, spawn_to_end_ns=1000)])
     assert sentence == f"the samples of 001-{first.spec.cell.id} take longer than its process lived"
+
+
+def place(record: JobRecord, node: str, share: int) -> JobRecord:
+    return record.model_copy(update={"placement": Placement(node=node, share=share, attempt=1)})
+
+
+def test_shares_may_be_measured_side_by_side() -> None:
+    records = measured_records()
+    last = max(index for index, record in enumerate(records) if record.spec.block == 1)
+    long = [at(record, spawn_to_end_ns=60 * 10**9) if index == last else record for index, record in enumerate(records)]
+    assert [sentence[:3] for sentence in find_impossible_times(MANIFEST, long, NOW)] == ["002"]
+    placed = [place(record, f"node {min(2, record.spec.block)}", min(2, record.spec.block)) for record in long]
+    assert list(find_impossible_times(MANIFEST, placed, NOW)) == []
+
+
+def test_a_block_is_of_one_share() -> None:
+    first, second, *rest = measured_records()
+    found = list(find_impossible_times(MANIFEST, [place(first, "node 1", 1), place(second, "node 2", 2), *rest], NOW))
+    assert any(sentence.endswith("are of one block, but not of one share") for sentence in found)

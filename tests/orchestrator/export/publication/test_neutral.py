@@ -6,12 +6,15 @@ import pytest
 
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
+from orchestrator.export.publication.admit import find_named_machines
 from orchestrator.export.publication.conclusion import conclude_group
 from orchestrator.export.publication.disclosure import find_disclosure, walk_texts
 from orchestrator.export.publication.neutral import format_utc, make_neutraliser, shorten_command, withhold_setting
+from orchestrator.records.nodes import list_nodes
 from orchestrator.records.provenance import make_identity
+from schemas.cluster import Cluster
 from schemas.event import Setting
-from schemas.record import JobRecord, Manifest
+from schemas.record import JobRecord, Manifest, Placement
 from tests.orchestrator.conftest import HOST, a_cell, a_manifest, a_spec
 from tests.orchestrator.export.publication.forging import Clock, a_job, clone
 
@@ -174,3 +177,37 @@ def test_a_path_with_spaces_is_removed_to_its_closing_quotation_mark() -> None:
     neutral = make_neutraliser(a_manifest_of_two_interpreters(), (), NAMES)
     found = neutral.neutralise_text('File "/home/alice/My Secret Project/model.py", line 3')
     assert found == 'File "removed-path", line 3'
+
+
+def test_nodes_are_numbered_and_machines_are_left_out() -> None:
+    manifest = a_manifest_of_two_interpreters()
+    sweep = manifest.sweep.model_copy(update={"cluster": Cluster(on="slurm", account="secret-lab", nodes=("gpu7",))})
+    manifest = manifest.model_copy(
+        update={"sweep": sweep, "command": ("sweep", "--on", "slurm", "--nodes", "gpu7,gpu9", "--blocks", "8")}
+    )
+    records = [
+        record.model_copy(
+            update={"placement": Placement(node="gpu9" if record.spec.block > 4 else "gpu7", share=1, attempt=1)}
+        )
+        for record in records_of_two_interpreters()
+    ]
+    neutral = make_neutraliser(manifest, records, NAMES)
+    changed, written = [neutral.neutralise_record(record) for record in records], neutral.neutralise_manifest(manifest)
+    assert list_nodes(changed) == ["node 1", "node 2"]
+    assert written.sweep.cluster is None
+    texts = " ".join(list_texts(Run(name="a", manifest=written, records=tuple(changed))))
+    assert not [word for word in ("gpu7", "gpu9", "secret-lab") if word in texts]
+    again = make_neutraliser(written, changed, NAMES)
+    assert [again.neutralise_record(record) for record in changed] == changed
+
+
+def test_a_name_of_a_node_and_the_way_to_it_are_refused() -> None:
+    manifest, records = a_manifest_of_two_interpreters(), records_of_two_interpreters()
+    assert list(find_named_machines(manifest, records)) == []
+    placed = [records[0].model_copy(update={"placement": Placement(node="gpu7", share=1, attempt=1)})]
+    sweep = manifest.sweep.model_copy(update={"cluster": Cluster(on="slurm")})
+    found = list(find_named_machines(manifest.model_copy(update={"sweep": sweep}), placed))
+    assert found == [
+        "the manifest discloses how its machines are reached",
+        "a record discloses the name of a node, which should be 'node 1'",
+    ]

@@ -1,0 +1,180 @@
+"""The run of a sweep on several machines, from its folder to the last block, and again when it is resumed."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from orchestrator.errors import UsageError
+from orchestrator.execution.shares import Engine
+from orchestrator.execution.shares.attempt import EndedAttempt, ShareRow
+from orchestrator.execution.shares.collector import Collector, WrongBlock, make_collector
+from orchestrator.execution.shares.dispatcher import Dispatcher
+from orchestrator.execution.shares.engines import shares_files
+from orchestrator.planning.shares import Assignment, ShareLayout, assign_blocks
+from orchestrator.processes.descendants import guard_descendants
+from orchestrator.processes.signals import Interrupts
+from orchestrator.records.provenance import find_changed_environments
+from orchestrator.records.share_store import ShareStore, iterate_attempt_specs, open_attempt
+from orchestrator.records.store import Store
+from schemas.cluster import Cluster
+from schemas.record import Extension, JobRecord, Manifest
+from schemas.share import ShareSpec
+
+Show = Callable[[Sequence[ShareRow], int], None]
+
+# The number of lost shares that the end of a run names.
+MAX_NAMED: Final = 5
+
+
+@dataclass(slots=True)
+class Head:
+    """The head of a run: it keeps the manifest, and its dispatcher hands out the blocks that are missing."""
+
+    run: Store
+    manifest: Manifest
+    engine: Engine
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The settings of the machines."""
+        return self.manifest.sweep.cluster or Cluster()
+
+    def lead(self, interrupts: Interrupts, show: Show, clock: Callable[[], float] = time.monotonic) -> bool:
+        """Measure the blocks that are missing; return whether a signal ended that early.
+
+        Raises:
+            UsageError: the engine refuses shares.
+            OSError: the run cannot be written to; everything before is kept.
+        """
+        self.run.write_manifest(self.manifest)
+        cells = frozenset(cell.id for cell in self.manifest.cells)
+        collector = make_collector(self.run, cells, self._note_machine)
+        blocks = self.manifest.sweep.stop.blocks
+        dispatcher = Dispatcher(
+            self.run, self.engine, collector, self.cluster.patience, clock=clock, on_ended=self._note_environments
+        )
+        self._hand_out(dispatcher)
+        try:
+            with guard_descendants():
+                dispatcher.follow(interrupts, show)
+        finally:
+            self.engine.close()
+            missing = collector.taken.list_missing(blocks)
+            self.problems += [*map(describe_failure, dispatcher.failed), *describe_kept(collector.taken.kept)]
+            self._write_end(blocks, missing, interrupts)
+        return interrupts.received is not None and bool(missing)
+
+    def _hand_out(self, dispatcher: Dispatcher) -> None:
+        """Follow the attempts of an earlier head that may still run, and queue the other blocks that are missing."""
+        known, attempts, followed = dict[int, range](), dict[int, int](), set[int]()
+        for store, spec in iterate_attempt_specs(self.run):
+            blocks = range(spec.first, spec.last + 1)
+            known.setdefault(spec.share, blocks)
+            attempts[spec.share] = max(spec.attempt, attempts.get(spec.share, 0))
+            is_over = store.read_end() is not None or store.is_withdrawn
+            self._collect_left(dispatcher.collector, store, spec)
+            if not is_over:
+                dispatcher.adopt(store, spec)
+                followed.update(blocks)
+        taken = dispatcher.collector.taken
+        rest = [block for block in taken.list_missing(self.manifest.sweep.stop.blocks) if block not in followed]
+        for each in assign_blocks(rest, known, attempts, self._choose_size(len(rest))):
+            dispatcher.waiting.append(partial(self._make_spec, each))
+
+    def _collect_left(self, collector: Collector, store: ShareStore, spec: ShareSpec) -> None:
+        """Collect the blocks that an attempt has closed since an earlier head looked."""
+        try:
+            self.engine.fetch(store)
+            collector.collect(store, spec)
+        except (WrongBlock, UsageError) as error:
+            self.problems.append(f"share {spec.share}, attempt {spec.attempt}: {error}")
+
+    def _choose_size(self, blocks: int) -> int:
+        """Return the size of new shares: as asked, or one share for each node."""
+        if self.cluster.share_blocks or not blocks:
+            return self.cluster.share_blocks or 1
+        return math.ceil(blocks / max(1, sum(place.slots for place in self.engine.offers())))
+
+    def _make_spec(self, each: Assignment) -> ShareSpec:
+        manifest = self.manifest
+        assert manifest.identity is not None
+        store = open_attempt(self.run, each.share, each.attempt)
+        return ShareSpec(
+            run=self.run.name,
+            share=each.share,
+            attempt=each.attempt,
+            first=each.first,
+            last=each.last,
+            sweep=manifest.sweep.model_copy(update={"cluster": None}),
+            seed=manifest.seed,
+            extensions=manifest.extensions,
+            identity=manifest.identity,
+            cloned=manifest.cells[-1].model_copy(update={"replica": 0}).id,
+            folder=str(store.folder.resolve()) if shares_files(self.cluster) else "",
+            home=self.cluster.home,
+            keep=self.cluster.keep,
+            gpus=self.cluster.gpus,
+        )
+
+    def _note_machine(self, record: JobRecord) -> None:
+        """Name the machine of the first block that counts as that of the run: no table is of two types."""
+        self.manifest = self.manifest.model_copy(update={"host": record.host})
+        self.run.write_manifest(self.manifest)
+
+    def _note_environments(self, ended: EndedAttempt, store: ShareStore) -> None:
+        """Keep the environments of the first node, and name what differs on another."""
+        try:
+            found = store.run.read_manifest()
+        except UsageError:
+            return
+        known = self.manifest.environments
+        new = {name: each for name, each in found.environments.items() if name not in known}
+        said = [f"{change} on {ended.node}" for change in find_changed_environments(known, found.environments)]
+        mixed = tuple(dict.fromkeys([*self.manifest.mixed, *said]))
+        cores = self.manifest.cores or found.cores
+        if new or mixed != self.manifest.mixed or cores != self.manifest.cores:
+            changes = {"environments": {**known, **new}, "mixed": mixed, "cores": cores}
+            self.manifest = self.manifest.model_copy(update=changes)
+            self.run.write_manifest(self.manifest)
+
+    def _write_end(self, blocks: int, missing: Sequence[int], interrupts: Interrupts) -> None:
+        if not missing:
+            stopped = f"all {blocks} blocks were run"
+        elif interrupts.received is not None:
+            stopped = f"stopped by {interrupts.received.name}"
+        else:
+            stopped = f"{blocks - len(missing)} of {blocks} blocks were run"
+        self.manifest = self.manifest.model_copy(update={"stopped": stopped, "finished": not missing})
+        self.run.write_manifest(self.manifest)
+
+
+def fix_blocks(manifest: Manifest, layout: ShareLayout, began: datetime) -> Manifest:
+    """Return the manifest of a run whose number of blocks is decided before the first: no result changes it."""
+    asked = manifest.sweep.stop
+    extension = Extension(when=began.isoformat(timespec="seconds"), stop=asked, blocks=0, least_blocks=layout.blocks)
+    stop = asked.model_copy(update={"blocks": layout.blocks})
+    return manifest.model_copy(
+        update={"sweep": manifest.sweep.model_copy(update={"stop": stop}), "extensions": (extension,)}
+    )
+
+
+def describe_failure(ended: EndedAttempt) -> str:
+    """Describe an attempt that has not measured all of its blocks."""
+    share, attempt = ended.number
+    where = f" on {ended.node}" if ended.node else ""
+    blocks = ended.last - ended.first + 1
+    return f"share {share}, attempt {attempt}{where}: {ended.how} after {ended.done} of {blocks} blocks: {ended.reason}"
+
+
+def describe_kept(kept: Mapping[tuple[int, int], Sequence[int]]) -> list[str]:
+    """Describe the blocks that were measured twice."""
+    return [
+        f"share {share}, attempt {attempt}: blocks {', '.join(map(str, blocks))} were measured twice; those of "
+        "the first attempt count, and these records stay in the folder of this one"
+        for (share, attempt), blocks in sorted(kept.items())
+    ]
