@@ -28,6 +28,7 @@ from rich.table import Table
 
 from orchestrator.analysis.run import Run
 from orchestrator.cli.app import main as run_command
+from orchestrator.comparison.history import read_series
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.records import store
 from orchestrator.records.store import Store, job_name
@@ -185,12 +186,15 @@ def call_command(*arguments: str) -> None:
                 raise
 
 
+# The first step derives what the others look up.
 STEPS: Final[Mapping[str, Callable[[Store], object]]] = {
-    "load": lambda place: len(Run.from_store(place).records),
+    "derive": lambda place: len(Run.from_store(place).processes),
+    "load": lambda place: len(Run.from_store(place).processes),
     "conclude": count_right,
     "show": lambda place: call_command("show", str(place.folder)),
     "page": lambda place: call_command("report", str(place.folder)),
     "export": lambda place: call_command("export", str(place.folder), "--format", "csv", "--per", "job"),
+    "history": lambda place: len(read_series([place], None).points),
 }
 
 

@@ -191,6 +191,23 @@ def test_ranked_cells_come_by_their_place_and_the_others_last(records: list[JobR
     assert places == sorted(places)
 
 
+def test_the_overview_stands_for_the_tables_of_very_many_computations(
+    make_cell: MakeCell, make_records: MakeRecords, make_run: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes = ("numpy:eager", "torch:eager")
+    cells = [make_cell(label, parameters={"depth": depth}) for depth in (1, 2) for label in modes]
+    records = make_records([(cell, 1000) for cell in cells])
+    place = make_run("many", records)
+    run, tables = Run.from_store(place), "ratio to baseline"
+    assert shown(records, cells).count(tables) == 2
+    assert not any("--only" in line for line in terminal.list_places(run, place, [], details=False))
+    monkeypatch.setattr(terminal, "MAX_TABLES", 1)
+    assert shown(records, cells).count(tables) == 0
+    assert "Time per call by computation and mode" in shown(records, cells)
+    assert shown(records, cells, details=True).count(tables) == 2
+    assert any(f"show {place.folder} --only" in line for line in terminal.list_places(run, place, [], details=False))
+
+
 @pytest.fixture
 def ended(make_run: Callable[..., Store], make_cell: MakeCell, make_records: MakeRecords) -> tuple[Run, Store]:
     """Return a finished run of one cell, without a page."""

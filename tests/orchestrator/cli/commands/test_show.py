@@ -1,5 +1,6 @@
 """The command `show`, where it runs a job again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.cli.commands.test_export import Inside
 from tests.orchestrator.machine.test_core_locks import hold_elsewhere
+
+MakeRecords = Callable[..., list[JobRecord]]
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,42 @@ def test_a_job_whose_cores_are_all_taken_is_not_repeated(
         said = inside("show", "base", "001-synthetic", "--repeat")
     assert said.code == ExitCode.USAGE
     assert f"process {holder.pid} of " in said.err
+
+
+@pytest.fixture
+def two(make_run: Callable[..., Store], make_records: MakeRecords, make_cell: Callable[..., Cell]) -> Store:
+    """A run of two computations."""
+    modes = ("numpy:eager", "torch:eager")
+    cells = [make_cell(label, parameters={"depth": depth}) for depth in (3, 12) for label in modes]
+    return make_run("two", make_records([(cell, 1000 * (1 + place / 10)) for place, cell in enumerate(cells)]))
+
+
+def test_some_computations_are_shown_with_the_results_that_they_have_among_all(inside: Inside, two: Store) -> None:
+    every, some = (
+        json.loads(inside("show", "two", "--json", *only).out)["groups"] for only in ((), ("--only", "depth=12"))
+    )
+    assert [group["title"] for group in some] == [every[1]["title"]]
+    assert some == every[1:]
+
+
+def test_a_page_of_some_computations_goes_where_it_is_wanted(inside: Inside, two: Store, tmp_path: Path) -> None:
+    path = tmp_path / "some.html"
+    assert inside("report", "two", "--only", "depth=3", "--output", str(path)).code == ExitCode.FINE
+    assert "depth=3" in path.read_text()
+    assert "depth=12" not in path.read_text()
+    assert not two.page_path.exists()
+
+
+@pytest.mark.parametrize("command", ["show", "report"])
+def test_a_text_that_no_computation_has_is_answered_with_those_that_there_are(
+    inside: Inside, two: Store, command: str
+) -> None:
+    said = inside(command, "two", "--only", "conv")
+    assert said.code == ExitCode.USAGE
+    assert "no computation of" in said.err
+    assert "depth=12" in said.err
+
+
+def test_one_job_is_not_chosen_by_its_computation(inside: Inside, two: Store) -> None:
+    said = inside("show", "two", "001-numpy", "--only", "depth=3")
+    assert (said.code, "--only is for a whole run" in said.err) == (ExitCode.USAGE, True)

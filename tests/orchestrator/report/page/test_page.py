@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.run import Run
+from orchestrator.report.page import page
 from orchestrator.report.page.page import (
     hash_script,
     list_host_facts,
@@ -166,6 +167,25 @@ def test_of_many_computations_each_shows_one_chart_and_the_others_on_request(
     shown = re.sub(r'<details class="more">.*?</details>\n</section>', "</section>", text, flags=re.DOTALL)
     assert len(Read(shown).all("figure")) == 5 + 1
     assert '<details class="more">' not in of(known_run)
+
+
+def test_of_very_many_computations_each_has_its_times_alone_and_the_way_to_the_rest_is_shown(
+    known_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = of(known_run)
+    monkeypatch.setattr(page, "MAX_PICTURED_GROUPS", len(known_run.groups) - 1)
+    brief = of(known_run)
+    assert f"python -m orchestrator report {known_run.name} --only TEXT --output FILE" in brief
+    assert "--only TEXT" not in whole
+    groups = len(known_run.groups)
+    assert len(Read(brief).all("figure")) == groups + 1  # and the schedule
+    assert len(Read(whole).all("figure")) > groups + 1
+
+
+def test_the_schedule_of_very_many_jobs_is_left_out(known_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = len(Read(of(known_run)).all("figure"))
+    monkeypatch.setattr(page, "MAX_SCHEDULED_JOBS", len(known_run.last_attempts) - 1)
+    assert len(Read(of(known_run)).all("figure")) == figures - 1
 
 
 def test_the_footer_has_the_version_of_the_program(known_run: Run) -> None:
