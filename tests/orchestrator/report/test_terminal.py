@@ -203,7 +203,7 @@ def test_the_overview_stands_for_the_tables_of_very_many_computations(
     assert not any("--only" in line for line in terminal.list_places(run, place, [], details=False))
     monkeypatch.setattr(terminal, "MAX_TABLES", 1)
     assert shown(records, cells).count(tables) == 0
-    assert "Time per call by computation and mode" in shown(records, cells)
+    assert "Time per call by computation" in shown(records, cells)
     assert shown(records, cells, details=True).count(tables) == 2
     assert any(f"show {place.folder} --only" in line for line in terminal.list_places(run, place, [], details=False))
 
