@@ -1,8 +1,9 @@
 """Identity of a run: a run resumes only with the same sweep, code, packages and machine, or numbers would mix."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,19 @@ def hash_models(models: Sequence[Model], text: str) -> str:
 
 def hash_code(source: Path) -> str:
     """Return the SHA-256 of the names and contents of the files on which a measurement depends."""
+    return hash_files(source, MEASURING_FILES)
+
+
+@functools.cache
+def hash_source(*folders: str) -> str:
+    """Return the same of the Python files in these folders of Plumbline's own source."""
+    return hash_files(SOURCE, [f"{folder}/**/*.py" for folder in folders])
+
+
+def hash_files(source: Path, patterns: Iterable[str]) -> str:
+    """Return the SHA-256 of the names and contents of the files in a folder that match any of these patterns."""
     whole = hashlib.sha256()
-    for path in sorted(path for pattern in MEASURING_FILES for path in source.glob(pattern)):
+    for path in sorted(path for pattern in patterns for path in source.glob(pattern)):
         whole.update(f"{path.relative_to(source)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return whole.hexdigest()
 

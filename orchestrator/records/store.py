@@ -258,7 +258,12 @@ class Store:
 
 def job_name(spec: JobSpec) -> str:
     """Return a job's name within its run."""
-    return f"{spec.block:03}-{spec.cell.id}" + (f"-attempt-{spec.attempt}" if spec.attempt > 1 else "")
+    return format_job_name(spec.block, spec.cell.id, spec.attempt)
+
+
+def format_job_name(block: int, cell_id: str, attempt: int) -> str:
+    """Return the name of an attempt at the job of a cell in a block."""
+    return f"{block:03}-{cell_id}" + (f"-attempt-{attempt}" if attempt > 1 else "")
 
 
 def log_stem(path: Path) -> str:

@@ -34,7 +34,7 @@ from orchestrator.analysis.derivation.start_phases import (
     sum_phases_ns,
 )
 from orchestrator.analysis.derivation.steady_state import Kind
-from orchestrator.records.store import job_name
+from orchestrator.records.store import format_job_name, job_name
 from schemas.artefact import Artefact
 from schemas.event import NewShape, PhaseCost, Report, TensorCheck
 from schemas.job import Cell, Start
@@ -136,7 +136,7 @@ class Process:
     @property
     def name(self) -> str:
         """The name of the job within its run."""
-        return self.file.removesuffix(".gz").removesuffix(".json")
+        return format_job_name(self.block, self.cell_id, self.attempt)
 
 
 class Bytes(Protocol):

@@ -5,15 +5,11 @@ while its record's file is the same, and the code of the analysis too. So no row
 the file may be removed at any time. Without the library, or in a folder that cannot be written to, there is no index.
 """
 
-import functools
-import hashlib
 import math
-import mmap
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, chain, compress, pairwise, starmap
-from pathlib import Path
 from typing import IO, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -21,12 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
-import schemas
-from orchestrator.analysis import statistics
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
-from orchestrator.files.atomic import open_regular, write_file
+from orchestrator.files.atomic import map_regular, write_file
+from orchestrator.records.provenance import hash_source
 from orchestrator.records.store import Stamp, Store
 from schemas.artefact import Artefact
 from schemas.event import NewShape
@@ -112,14 +107,9 @@ CODECS: Final[Mapping[str, Codec]] = {
 }
 
 
-@functools.cache
 def hash_derivation() -> str:
     """Return the hash of the code that derives processes from records: with other code, they are derived anew."""
-    digest = hashlib.sha256()
-    roots = (Path(__file__).parent, Path(statistics.__file__).parent, Path(schemas.__file__).parent)
-    for path in (path for root in roots for path in sorted(root.rglob("*.py"))):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return hash_source("orchestrator/analysis/derivation", "orchestrator/analysis/statistics", "schemas")
 
 
 def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
@@ -128,9 +118,8 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
     `stamps` are those of the records as they are now. An index that cannot be read counts as absent.
     """
     try:
-        with open_regular(store.index_path) as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(content))).read_all()
+        content = pa.py_buffer(map_regular(store.index_path))
+        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
         if (table.schema.metadata or {}).get(VERSION) != hash_derivation().encode():
             return {}
         # A run may come from anybody, and its offsets must not lead out of its columns.

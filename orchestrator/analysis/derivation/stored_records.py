@@ -1,5 +1,6 @@
 """The records of a run on disk: what was derived of each is in memory, and a record is read when it is looked at."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import overload
 
@@ -33,6 +34,14 @@ class StoredRecords(Sequence[JobRecord]):
     def __iter__(self) -> Iterator[JobRecord]:
         """Read one record after the other."""
         return (self[place] for place in range(len(self.processes)))
+
+    def __eq__(self, other: object) -> bool:
+        """Read and compare all records."""
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
+
+    def __hash__(self) -> int:
+        """Return a hash of their place and number."""
+        return hash((self.store, len(self)))
 
     def __len__(self) -> int:
         """Return the number of records."""
