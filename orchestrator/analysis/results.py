@@ -6,7 +6,8 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from itertools import chain, combinations
 from typing import Any, Literal
 
 from orchestrator.analysis.compare import (
@@ -27,6 +28,9 @@ from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import Figures, Job, Process, derive_processes, read_sketches
 from orchestrator.analysis.derivation.steady_state import Kind
 from orchestrator.analysis.latency import summarise_percentiles
+from orchestrator.analysis.nodes.comparison import NodesResult, compare_over_nodes
+from orchestrator.analysis.nodes.nodes import Nodes
+from orchestrator.analysis.nodes.run_nodes import find_nodes
 from orchestrator.analysis.pairs import choose_pairs
 from orchestrator.analysis.process_scores import (
     collect_figures,
@@ -169,6 +173,8 @@ class Group:
     """The level of its intervals and tests."""
     unmeasured_baseline: str = ""
     """The cell that would be the baseline, had it been measured; empty: it was."""
+    over_nodes: NodesResult | None = None
+    """The compared pairs on each node and over nodes of their type; None: one machine measured all."""
 
     @property
     def pairs(self) -> dict[tuple[str, str], Comparison]:
@@ -219,6 +225,16 @@ class Group:
         return next(result for result in self.results if result.label == label)
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the cells of each group are compared; `nodes` is None if one machine measured all blocks."""
+
+    margin: float
+    compared: ComparedPairs
+    looks: LookRule
+    nodes: Nodes | None
+
+
 def group_results(
     jobs: Sequence[Job],
     cells: Sequence[Cell],
@@ -237,9 +253,8 @@ def group_results(
     together, canary_ns, called = defaultdict(list), find_canary_floor_ns(processes), label_cells(cells)
     for cell in cells:
         together[format_title(cell)].append(summarise_cell(cell, of_cell[cell.id], canary_ns, called[cell.id]))
-    found = (
-        compare_group(name, results, of_cell, baseline, margin, compared, looks) for name, results in together.items()
-    )
+    rules = Rules(margin, compared, looks, find_nodes(processes))
+    found = (compare_group(name, results, of_cell, baseline, rules) for name, results in together.items())
     if rank_by == "time":
         return tuple(found)
     return tuple(dataclasses.replace(each, by_memory=rank_by_memory(each, of_cell, rank_by, margin)) for each in found)
@@ -336,13 +351,7 @@ def select_deciding_job(jobs: Sequence[Job]) -> Process | None:
 
 
 def compare_group(
-    name: str,
-    results: Sequence[Result],
-    processes: Mapping[str, Sequence[Process]],
-    baseline: str | None,
-    margin: float,
-    compared: ComparedPairs,
-    looks: LookRule,
+    name: str, results: Sequence[Result], processes: Mapping[str, Sequence[Process]], baseline: str | None, rules: Rules
 ) -> Group:
     """Compare the measured cells of one group with each other, and the A/A clone with its original."""
     measured = [each for each in results if each.outcome == "measured"]
@@ -350,9 +359,19 @@ def compare_group(
     ranked = [each for each in measured if not each.cell.replica]
     of_label = {each.label: scores[each.cell.id] for each in ranked}
     chosen = choose_baseline(results, baseline)
-    pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, compared)
-    alpha = looks.choose_alpha(len(pairs))
-    all_pairs, comparisons = compare_all_and_some(of_label, pairs, margin=margin, alpha=alpha)
+    pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, rules.compared)
+    alpha = rules.looks.choose_alpha(len(pairs))
+    twins = pair_clone(measured, scores)
+    if rules.nodes is None:
+        over_nodes = None
+        all_pairs, comparisons = compare_all_and_some(of_label, pairs, margin=rules.margin, alpha=alpha)
+        clone = next(iter(compare_all_pairs(twins, margin=rules.margin)), None)
+    else:
+        by_node = partial(compare_over_nodes, nodes=rules.nodes, margin=rules.margin, alpha=alpha)
+        over_nodes = by_node(of_label | twins, pairs, clone=next(combinations(twins, 2), None))
+        all_pairs = list_on_nodes(by_node(of_label, list(combinations(of_label, 2))))
+        comparisons = list_on_nodes(over_nodes)
+        clone = over_nodes.clone.on_nodes if over_nodes.clone else None
     # The number of blocks chooses the family, not the data, so its level holds.
     family = all_pairs if count_blocks_for_ranks(all_pairs, alpha) == 0 else comparisons
     return Group(
@@ -362,12 +381,18 @@ def compare_group(
         comparisons=comparisons,
         all_pairs=all_pairs,
         standings=compute_standings([each.label for each in ranked], family, all_pairs),
-        clone=compare_clone(measured, scores, margin),
+        clone=clone,
         curves=LazyCurves({each.label: processes[each.cell.id] for each in ranked}),
         by_memory=None,
         alpha=alpha,
         unmeasured_baseline=find_unmeasured_baseline(results, baseline, chosen),
+        over_nodes=over_nodes,
     )
+
+
+def list_on_nodes(result: NodesResult) -> tuple[Comparison, ...]:
+    """Return the comparisons on the nodes that were measured."""
+    return tuple(found.on_nodes for found in result.comparisons)
 
 
 def count_blocks_for_ranks(all_pairs: Sequence[Comparison], alpha: float) -> int:
@@ -405,15 +430,14 @@ def find_unmeasured_baseline(results: Sequence[Result], asked: str | None, chose
     return due if chosen and due and due != chosen else ""
 
 
-def compare_clone(measured: Sequence[Result], scores: dict[str, Scores], margin: float) -> Comparison | None:
-    """Compare the A/A clone with its original; None unless both were measured."""
+def pair_clone(measured: Sequence[Result], scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Return the scores of the original and its A/A clone, in this order; empty unless both were measured."""
     by_cell = {each.cell.id: each for each in measured}
     for twin in measured:
         original = by_cell.get(twin.cell.model_copy(update={"replica": 0}).id)
         if twin.cell.replica and original is not None:
-            pair = {each.label: scores[each.cell.id] for each in (original, twin)}
-            return compare_all_pairs(pair, margin=margin)[0]
-    return None
+            return {each.label: scores[each.cell.id] for each in (original, twin)}
+    return {}
 
 
 def classify_steadiness(classes: Sequence[Kind]) -> Steadiness:

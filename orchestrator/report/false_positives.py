@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from orchestrator.execution.sweep_events import BlockStarted, SweepEvent
 from orchestrator.format import format_duration
 from orchestrator.records.labels import format_title
-from orchestrator.report.json_document import interval_to_dict
 from orchestrator.report.tables import make_table, number_columns
+from orchestrator.report.values import interval_to_dict
 from orchestrator.selftest.false_positives import EXPERIMENT_BLOCKS, FalsePositiveRate
 from orchestrator.selftest.run import CloneMeasurement
 from schemas.base import SCHEMA_VERSION

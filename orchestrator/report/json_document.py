@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from orchestrator.analysis.compare import Comparison, Standing
+from orchestrator.analysis.compare import Standing
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
-from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import type_to_dict
+from orchestrator.report.nodes.document import nodes_to_dict
 from orchestrator.report.sections import agreement, breakeven, new_shapes, price, saved_models
 from orchestrator.report.sentences import describe_group
 from orchestrator.report.summary import summarise_groups
+from orchestrator.report.values import comparison_to_dict, interval_to_dict
 from schemas.base import SCHEMA_VERSION
 
 
@@ -45,6 +46,7 @@ def group_to_dict(group: Group) -> dict[str, Any]:
         "clone": None if group.clone is None else comparison_to_dict(group.clone),
         "by_memory": None if group.by_memory is None else memory_ranking_to_dict(group.by_memory),
         "agreement": agreement.agreement_to_dict(group),
+        "over_nodes": None if group.over_nodes is None else nodes_to_dict(group.over_nodes),
         "sentences": describe_group(group),
         **breakeven.break_evens_to_dict(group),
     }
@@ -97,30 +99,4 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "new_shapes": new_shapes.new_shapes_to_dict(result.new_shapes),
         # A reader of earlier documents may look for it. Its advice on the number of samples is gone.
         "allocation": None,
-    }
-
-
-def comparison_to_dict(comparison: Comparison) -> dict[str, Any]:
-    """Return the comparison of two cells as data."""
-    return {
-        "baseline": comparison.baseline,
-        "cell": comparison.cell,
-        "blocks": comparison.blocks,
-        "ratio": interval_to_dict(comparison.ratio),
-        "undisturbed": interval_to_dict(comparison.undisturbed or comparison.ratio),
-        "typical_ratio": interval_to_dict(comparison.typical_ratio),
-        "p": finite_or_none(comparison.p),
-        "significant": comparison.significant,
-        "verdict": str(comparison.verdict),
-        "reason": comparison.reason,
-    }
-
-
-def interval_to_dict(interval: Interval) -> dict[str, float | None]:
-    """Return an estimate with its ends; an end that the data do not support is null."""
-    # Times and sizes are above zero: a low end of zero says that there is none.
-    return {
-        "estimate": finite_or_none(interval.estimate),
-        "low": finite_or_none(interval.low) or None,
-        "high": finite_or_none(interval.high),
     }

@@ -9,7 +9,8 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-from orchestrator.format import to_printable
+from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.format import format_ratio, format_ratio_range, to_printable
 
 # A terminal of at least this width has room for more than the standard columns.
 WIDE = 100
@@ -56,3 +57,15 @@ class FittingTable:
             if Measurement.get(console, options.update(max_width=UNBOUNDED), drawn).maximum <= options.max_width:
                 break
         yield best
+
+
+def fold_verdict(verdict: str) -> str:
+    """Return a verdict or an outcome, on two lines if it has more than one word."""
+    head, dash, tail = verdict.partition("-")
+    return f"{head}{dash}\n{tail}" if dash else head
+
+
+def format_ratio_with_interval(interval: Interval) -> str:
+    """Return a ratio with its interval: `1.035 (1.010–1.066)`."""
+    ends = format_ratio_range(interval, "–")
+    return format_ratio(interval.estimate) + (f" ({ends})" if ends else "")

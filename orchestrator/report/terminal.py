@@ -12,21 +12,13 @@ from rich.text import Text
 from orchestrator.analysis.compare import Comparison, Standing
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
-from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.format import (
-    fold_label,
-    format_duration,
-    format_rank,
-    format_ratio,
-    format_ratio_range,
-    format_size,
-    to_printable,
-)
+from orchestrator.format import fold_label, format_duration, format_rank, format_size, to_printable
 from orchestrator.records.store import Store
 from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
+from orchestrator.report.nodes.terminal import show_nodes
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
 from orchestrator.report.sections import (
@@ -43,7 +35,15 @@ from orchestrator.report.sections import (
 )
 from orchestrator.report.sentences import list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
-from orchestrator.report.tables import WIDE, FittingTable, make_table, name_column, number_columns
+from orchestrator.report.tables import (
+    WIDE,
+    FittingTable,
+    fold_verdict,
+    format_ratio_with_interval,
+    make_table,
+    name_column,
+    number_columns,
+)
 from schemas.record import JobRecord
 
 STANDARD_COLUMNS: Final = ("time per\ncall", "ratio to baseline\n(95 % interval)", "rank", "first\nresult", "n")
@@ -82,6 +82,9 @@ def show_results(
     for place, group in enumerate(run.groups if details or not is_brief else ()):
         said = own[place] if details else agreement.describe_agreement(group)
         show_group(console, group, said, details=details)
+        if group.over_nodes is not None:
+            console.print()
+            show_nodes(console, group.over_nodes)
     notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
     told = axis.write_axis_notes(along, run)
     show_notes(console, [*told, *notes, *list_deprecations(run.cells)])
@@ -233,20 +236,8 @@ def format_measured_cell(
     return time, ratio, rank, first, f"{result.jobs} {result.grade}", verdict
 
 
-def fold_verdict(verdict: str) -> str:
-    """Return a verdict or an outcome, on two lines if it has more than one word."""
-    head, dash, tail = verdict.partition("-")
-    return f"{head}{dash}\n{tail}" if dash else head
-
-
 def strike_time(result: Result) -> Text:
     """Return the time of a cell that may not be compared, struck out, if it has one."""
     if result.floor_ns.estimate > 0:
         return Text(format_duration(result.floor_ns.estimate), style="strike dim")
     return Text("n/a", style="dim")
-
-
-def format_ratio_with_interval(interval: Interval) -> str:
-    """Return a ratio with its interval: `1.035 (1.010–1.066)`."""
-    ends = format_ratio_range(interval, "–")
-    return format_ratio(interval.estimate) + (f" ({ends})" if ends else "")

@@ -110,7 +110,7 @@ class Process:
     """One job: its place in the run, its outcome, and its measurements; `figures` are None without a report.
 
     `file` is that of its record. `started` and `took_ns` are None if it did not start. `obstacle` is why a job that was
-    to be forked was not.
+    to be forked was not. `node` is that of a run on several machines; empty: the run was on one.
     """
 
     file: str
@@ -131,6 +131,7 @@ class Process:
     model: ModelSource | None
     artefact: Artefact | None
     machine: MachineType
+    node: str
     figures: Figures | None
 
     @property
@@ -209,6 +210,7 @@ def make_process(record: JobRecord, file: str = "") -> Process:
         model=spec.model,
         artefact=spec.artefact if spec.cell.origin == "file" else None,
         machine=find_machine_type(record.host),
+        node=record.placement.node if record.placement else "",
         figures=_make_figures(record, record.report) if record.report else None,
     )
 

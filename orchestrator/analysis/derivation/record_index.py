@@ -34,7 +34,7 @@ from schemas.sweep import MemoryMetric
 # looked at, lists of numbers of any length, and objects as JSON that repeats.
 Kind: TypeAlias = Literal["int", "float", "bool", "word", "text", "stored", "ints", "floats", "json"]
 
-WORDS: Final = ("cell_id", "outcome", "reason", "advice", "start", "obstacle", "steady", "referee", "agreement")
+WORDS: Final = ("cell_id", "outcome", "reason", "advice", "start", "obstacle", "node", "steady", "referee", "agreement")
 KINDS: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(("block", "position", "attempt", "took_ns", "sample_ns", "calls", "undisturbed"), "int"),
     **dict.fromkeys(("canary_ns", "settling_ns", "second_ns", "steady_from", "before_model_ns"), "int"),

@@ -16,10 +16,9 @@ from orchestrator.comparison.sides import RunSide
 from orchestrator.format import format_duration, format_ratio, format_ratio_range, to_printable
 from orchestrator.records.labels import format_title
 from orchestrator.report.comparison.sentences import describe_basis, describe_comparison
-from orchestrator.report.json_document import interval_to_dict
 from orchestrator.report.machine import type_to_dict
-from orchestrator.report.tables import make_table, number_columns
-from orchestrator.report.terminal import fold_verdict, format_ratio_with_interval
+from orchestrator.report.tables import fold_verdict, format_ratio_with_interval, make_table, number_columns
+from orchestrator.report.values import interval_to_dict
 from schemas.base import SCHEMA_VERSION
 
 # Shown in place of a verdict where none is given.

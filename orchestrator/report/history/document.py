@@ -7,8 +7,8 @@ from orchestrator.analysis.rows import finite_or_none
 from orchestrator.comparison.history import CellHistory, History, TypeHistory
 from orchestrator.comparison.steps import Point, Step
 from orchestrator.report.history.sentences import describe_history, format_version
-from orchestrator.report.json_document import interval_to_dict
 from orchestrator.report.machine import type_to_dict
+from orchestrator.report.values import interval_to_dict
 from schemas.base import SCHEMA_VERSION
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from orchestrator.analysis.nodes.comparison import NodeRatio, NodesComparison, NodesResult
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.report.json_document import comparison_to_dict, interval_to_dict
 from orchestrator.report.nodes.sentences import describe_nodes
+from orchestrator.report.values import comparison_to_dict, interval_to_dict
 
 
 def nodes_to_dict(result: NodesResult) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.nodes.comparison import NodeRatio, NodesComparison, NodesResult
 from orchestrator.format import format_ratio_range, to_printable
 from orchestrator.report.nodes.sentences import describe_nodes, format_spread
-from orchestrator.report.tables import make_table, name_column, number_columns
-from orchestrator.report.terminal import fold_verdict, format_ratio_with_interval
+from orchestrator.report.tables import fold_verdict, format_ratio_with_interval, make_table, name_column, number_columns
 
 NO_RATIO = "–"
 

@@ -22,7 +22,7 @@ from orchestrator.records import store
 from orchestrator.records.store import Store
 from schemas.event import Report
 from schemas.job import Cell
-from schemas.record import JobRecord
+from schemas.record import JobRecord, Placement
 
 MakeRecord = Callable[..., JobRecord]
 MakeReport = Callable[..., Report]
@@ -57,7 +57,7 @@ def records(make_record: MakeRecord, make_report: MakeReport, make_cell: Callabl
     )
     return [
         make_record(make_cell(), 1, result=full),
-        make_record(make_cell("torch:eager"), 1),
+        make_record(make_cell("torch:eager"), 1, placement=Placement(node="n1", share=2, attempt=1)),
         make_record(make_cell(), 2, outcome="raised"),
         make_record(make_cell("torch:eager"), 2, outcome="skipped", outside=None),
         make_record(make_cell(), 3, outcome="wrong"),

@@ -1,0 +1,118 @@
+"""A run on several nodes: its cells are compared within nodes, and the answer is given for each set of nodes."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.derivation.process import derive_processes
+from orchestrator.analysis.nodes.comparison import compare_over_nodes
+from orchestrator.analysis.nodes.run_nodes import find_nodes
+from orchestrator.analysis.process_scores import score_processes
+from orchestrator.analysis.results import Group, group_results
+from orchestrator.records.store import Store
+from schemas.job import Cell
+from schemas.record import JobRecord, Placement
+from tests.orchestrator.cli.commands.test_export import Inside
+
+MakeCell = Callable[..., Cell]
+MakeRecords = Callable[..., list[JobRecord]]
+
+
+@pytest.fixture
+def cells(make_cell: MakeCell) -> list[Cell]:
+    return [make_cell(label) for label in ("numpy:eager", "torch:eager", "torch:trace")] + [make_cell(replica=1)]
+
+
+@pytest.fixture
+def records(cells: list[Cell], make_records: MakeRecords) -> list[JobRecord]:
+    return make_records([(cell, 1000.0 * speed) for cell, speed in zip(cells, (1.0, 1.1, 0.9, 1.0), strict=True)])
+
+
+def place(records: Sequence[JobRecord], *names: str) -> list[JobRecord]:
+    """Return the records with blocks dealt out to nodes of these names, in turn."""
+    return [
+        record.model_copy(
+            update={"placement": Placement(node=names[record.spec.block % len(names)], share=1, attempt=1)}
+        )
+        for record in records
+    ]
+
+
+def group(records: Sequence[JobRecord], cells: Sequence[Cell]) -> Group:
+    (found,) = group_results(records, cells)
+    return found
+
+
+def test_a_run_on_one_machine_has_no_nodes_whether_it_names_it_or_not(
+    records: list[JobRecord], cells: list[Cell]
+) -> None:
+    assert find_nodes(derive_processes(records)) is None
+    assert find_nodes(derive_processes(place(records, "n1"))) is None
+    assert group(place(records, "n1"), cells).over_nodes is None
+    assert repr(group(place(records, "n1"), cells).comparisons) == repr(group(records, cells).comparisons)
+
+
+def test_each_block_has_its_node_with_type_and_canary(records: list[JobRecord]) -> None:
+    nodes = find_nodes(derive_processes(place(records, "n1", "n2")))
+    assert nodes is not None
+    assert {node: {block % 2 for block in nodes.by_block if nodes.by_block[block] == node} for node in nodes.names} == {
+        "n1": {0},
+        "n2": {1},
+    }
+    assert set(nodes.types) == set(nodes.canaries_ns) == {"n1", "n2"}
+    assert min(nodes.canaries_ns.values()) > 0
+
+
+def test_the_cells_of_a_group_are_compared_within_nodes(records: list[JobRecord], cells: list[Cell]) -> None:
+    placed = place(records, "n1", "n2")
+    found, nodes = group(placed, cells), find_nodes(derive_processes(placed))
+    assert found.over_nodes is not None
+    assert nodes is not None
+    of_label = {
+        result.label: score_processes([each for each in placed if each.spec.cell.id == result.cell.id])
+        for result in found.ranked
+    }
+    pairs = [(each.baseline, each.cell) for each in found.comparisons]
+    due = compare_over_nodes(of_label, pairs, nodes, alpha=found.alpha)
+    assert repr(found.comparisons) == repr(tuple(each.on_nodes for each in due.comparisons))
+    assert {each.cell: each.verdict for each in found.comparisons} == {
+        "torch:eager": Verdict.SLOWER,
+        "torch:trace": Verdict.FASTER,
+    }
+    assert [standing.cell for standing in found.standings] == ["torch:trace", "numpy:eager", "torch:eager"]
+    assert found.clone is not None
+    assert found.over_nodes.clone is not None
+    assert found.clone == found.over_nodes.clone.on_nodes
+
+
+def test_a_node_that_is_slower_as_a_whole_changes_no_ratio(records: list[JobRecord], cells: list[Cell]) -> None:
+    slow = [
+        record.model_copy(
+            update={
+                "result": record.report.model_copy(
+                    update={"samples_ns": tuple(3 * took for took in record.report.samples_ns)}
+                )
+            }
+        )
+        if record.report and record.spec.block % 2
+        else record
+        for record in records
+    ]
+    plain, changed = (group(place(each, "n1", "n2"), cells) for each in (records, slow))
+    for before, after in zip(plain.comparisons, changed.comparisons, strict=True):
+        assert after.ratio.estimate == pytest.approx(before.ratio.estimate)
+        assert after.verdict is before.verdict
+
+
+def test_tables_and_the_document_say_it_by_node(
+    records: list[JobRecord], make_run: Callable[..., Store], inside: Inside
+) -> None:
+    make_run("placed", place(records, "n1", "n2", "n3"))
+    shown = inside("show", "placed").out
+    assert "torch:trace over numpy:eager, by node" in shown
+    assert "on these nodes" in shown
+    assert "on nodes of this type" in shown
+    assert '"on_type"' in inside("show", "placed", "--json").out
+    make_run("alone", records)
+    assert "by node" not in inside("show", "alone").out
