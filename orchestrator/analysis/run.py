@@ -1,7 +1,7 @@
 """A run with its results: the manifest, the last attempt of each job, and the groups of compared cells."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -43,6 +43,8 @@ class Run:
     records: Sequence[JobRecord]
     skipped: tuple[str, ...] = ()
     compare_by: str = ""
+    others: tuple["Run", ...] = ()
+    """The same run on each other type of machine, if nodes of several types have measured it."""
 
     @classmethod
     def from_store(cls, store: Store) -> Self:
@@ -58,13 +60,23 @@ class Run:
     @classmethod
     def from_reader(cls, reader: RunReader, manifest: Manifest) -> Self:
         """Return a run as far as a reader has read it."""
-        kept, foreign = select_same_type(reader.processes, manifest.host)
+        kept, foreign = divide_by_type(reader.processes, manifest.host)
+        placed = {kind: found for kind, found in foreign.items() if all(each.node for each in found)}
+        lost = (each for kind, found in foreign.items() if kind not in placed for each in found)
         return cls(
             name=reader.place.name,
             manifest=manifest,
             records=StoredRecords(reader.place, kept),
-            skipped=(*reader.skipped, *foreign),
+            skipped=(*reader.skipped, *map(describe_foreign, lost)),
+            others=tuple(cls._of_type(reader, manifest, found) for found in placed.values()),
         )
+
+    @classmethod
+    def _of_type(cls, reader: RunReader, manifest: Manifest, found: Sequence[Process]) -> Self:
+        """Return a run on nodes of another type of machine: that of the first of these records."""
+        records = StoredRecords(reader.place, tuple(found))
+        of_type = manifest.model_copy(update={"host": records[0].host})
+        return cls(name=reader.place.name, manifest=of_type, records=records)
 
     @property
     def machine_type(self) -> MachineType:
@@ -143,7 +155,8 @@ class Run:
             UsageError: there is no such axis, or no cells of the run differ in nothing else.
         """
         check_axis(self.manifest.cells, axis)
-        return dataclasses.replace(self, compare_by=axis)
+        others = tuple(dataclasses.replace(other, compare_by=axis) for other in self.others)
+        return dataclasses.replace(self, compare_by=axis, others=others)
 
     def select_computations(self, text: str) -> Self:
         """Return the same run with only those computations in whose description this text occurs.
@@ -159,12 +172,19 @@ class Run:
             known = [*dict.fromkeys(names.values())]
             raise UsageError(f"no computation of {self.name} contains {text!r}; there are {', '.join(known[:5])}")
         kept = {cell.id for cell in chosen}
-        manifest = self.manifest.model_copy(update={"cells": chosen})
+        return dataclasses.replace(
+            self,
+            manifest=self.manifest.model_copy(update={"cells": chosen}),
+            records=self._select_records(kept),
+            others=tuple(other.select_computations(text) for other in self.others),
+        )
+
+    def _select_records(self, cells: Container[str]) -> Sequence[JobRecord]:
+        """Return the records of cells with these ids, which are not read for it."""
         if isinstance(self.records, StoredRecords):
-            processes = tuple(process for process in self.processes if process.cell_id in kept)
-            return dataclasses.replace(self, manifest=manifest, records=StoredRecords(self.records.store, processes))
-        records = tuple(record for record in self.records if record.spec.cell.id in kept)
-        return dataclasses.replace(self, manifest=manifest, records=records)
+            processes = tuple(process for process in self.processes if process.cell_id in cells)
+            return StoredRecords(self.records.store, processes)
+        return tuple(record for record in self.records if record.spec.cell.id in cells)
 
     @property
     def cells(self) -> tuple[Result, ...]:
@@ -239,12 +259,19 @@ class Run:
         return pd.DataFrame(self.rows(per))
 
 
-def select_same_type(processes: Iterable[Process], host: Host) -> tuple[tuple[Process, ...], list[str]]:
-    """Return the processes of machines of this one's type, and name the others: no figure is of two types."""
-    machine, kept, foreign = identify_type(host), list[Process](), list[str]()
+def divide_by_type(
+    processes: Iterable[Process], host: Host
+) -> tuple[tuple[Process, ...], dict[MachineType, list[Process]]]:
+    """Return the processes of machines of this one's type, and those of each other type: no figure is of two types."""
+    machine, kept, foreign = identify_type(host), list[Process](), dict[MachineType, list[Process]]()
     for process in processes:
         if process.machine == machine:
             kept.append(process)
         else:
-            foreign.append(f"{process.name} was measured on another type of machine: {process.machine.label}")
+            foreign.setdefault(process.machine, []).append(process)
     return tuple(kept), foreign
+
+
+def describe_foreign(process: Process) -> str:
+    """Return why a process of another type of machine is in no result."""
+    return f"{process.name} was measured on another type of machine: {process.machine.label}"

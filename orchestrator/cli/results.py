@@ -37,6 +37,7 @@ def present_results(console: Console, place: store.Store, run: Run, wanted: Outp
     profiles, count = place.read_profiles(), wanted.calls or run.manifest.sweep.calls
     if not wanted.as_json:
         terminal.show_results(console, run, profiles, details=wanted.details, count=count)
+        terminal.show_other_types(console, run, details=wanted.details, count=count)
     if wanted.page:
         write_page(console, place, run)
     if wanted.as_json:

@@ -19,6 +19,7 @@ from orchestrator.report.alarms import list_alarms
 from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
 from orchestrator.report.nodes.terminal import show_nodes
+from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
 from orchestrator.report.sections import (
@@ -91,6 +92,13 @@ def show_results(
     console.print()
     if details:
         show_surroundings(console, run, profiles)
+
+
+def show_other_types(console: Console, run: Run, *, details: bool = False, count: int | None = None) -> None:
+    """Print the results on each other type of machine, and where the order of two modes turns round between types."""
+    for other in run.others:
+        show_results(console, other, details=details, count=count)
+    show_notes(console, describe_run_turnarounds(run))
 
 
 def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:

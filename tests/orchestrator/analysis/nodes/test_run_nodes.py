@@ -1,5 +1,6 @@
 """A run on several nodes: its cells are compared within nodes, and the answer is given for each set of nodes."""
 
+import json
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -10,9 +11,11 @@ from orchestrator.analysis.nodes.comparison import compare_over_nodes
 from orchestrator.analysis.nodes.run_nodes import find_nodes
 from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.run import Run
 from orchestrator.records.store import Store
+from orchestrator.report.nodes.types import describe_run_turnarounds
 from schemas.job import Cell
-from schemas.record import JobRecord, Placement
+from schemas.record import Host, JobRecord, Placement
 from tests.orchestrator.cli.commands.test_export import Inside
 
 MakeCell = Callable[..., Cell]
@@ -116,3 +119,62 @@ def test_tables_and_the_document_say_it_by_node(
     assert '"on_type"' in inside("show", "placed", "--json").out
     make_run("alone", records)
     assert "by node" not in inside("show", "alone").out
+
+
+@pytest.fixture
+def mixed(cells: list[Cell], make_records: MakeRecords, make_run: Callable[..., Store], host: Host) -> Store:
+    """A run on nodes of two types, on which `torch:eager` is slower and faster than NumPy."""
+    other = host.model_copy(update={"cpu": "another CPU"})
+    slower, faster = (
+        place(
+            make_records([(cell, 1000.0 * speed) for cell, speed in zip(cells, (1, eager, 2, 1), strict=True)]), *names
+        )
+        for eager, names in ((1.5, ("n1", "n2")), (0.5, ("n3", "n4")))
+    )
+    moved = [
+        record.model_copy(
+            update={"host": other, "spec": record.spec.model_copy(update={"block": record.spec.block + 12})}
+        )
+        for record in faster
+    ]
+    return make_run("mixed", [*slower, *moved])
+
+
+def test_each_type_of_machine_has_results_of_its_own(mixed: Store) -> None:
+    run = Run.from_store(mixed)
+    (other,) = run.others
+    assert run.skipped == other.skipped == ()
+    assert other.machine_type != run.machine_type
+    assert (len(run.records), len(other.records)) == (48, 48)
+    for each, verdict in ((run, Verdict.SLOWER), (other, Verdict.FASTER)):
+        (found,) = each.groups
+        assert found.over_nodes is not None
+        assert len(found.over_nodes.nodes.names) == 2
+        assert {pair.cell: pair.verdict for pair in found.comparisons}["torch:eager"] is verdict
+
+
+def test_it_is_told_where_the_order_turns_round(mixed: Store, inside: Inside) -> None:
+    run = Run.from_store(mixed)
+    (said,) = describe_run_turnarounds(run)
+    assert said.startswith("The order turns round: torch:eager over numpy:eager")
+    shown = " ".join(inside("show", "mixed").out.split())
+    assert said in shown.replace("• ", "")
+    assert all(f"Measured on {each.machine_type.label}." in shown for each in (run, *run.others))
+    document = json.loads(inside("show", "mixed", "--json").out)
+    assert document["turnarounds"] == [said]
+    assert [len(each["groups"]) for each in document["other_types"]] == [1]
+
+
+def test_a_choice_of_computations_holds_for_each_type(mixed: Store) -> None:
+    chosen = Run.from_store(mixed).select_computations("mlp")
+    assert [len(each.records) for each in (chosen, *chosen.others)] == [48, 48]
+
+
+def test_a_record_of_another_machine_that_is_no_node_is_left_out_as_before(
+    records: list[JobRecord], make_run: Callable[..., Store], host: Host
+) -> None:
+    strange = records[0].model_copy(update={"host": host.model_copy(update={"cpu": "another CPU"})})
+    run = Run.from_store(make_run("strange", [strange, *records[1:]]))
+    assert run.others == ()
+    assert len(run.skipped) == 1
+    assert "another type of machine" in run.skipped[0]
