@@ -361,32 +361,53 @@ def compare_group(
     chosen = choose_baseline(results, baseline)
     pairs = choose_pairs({each.label: each.cell for each in ranked}, chosen, rules.compared)
     alpha = rules.looks.choose_alpha(len(pairs))
-    twins = pair_clone(measured, scores)
-    if rules.nodes is None:
-        over_nodes = None
-        all_pairs, comparisons = compare_all_and_some(of_label, pairs, margin=rules.margin, alpha=alpha)
-        clone = next(iter(compare_all_pairs(twins, margin=rules.margin)), None)
-    else:
-        by_node = partial(compare_over_nodes, nodes=rules.nodes, margin=rules.margin, alpha=alpha)
-        over_nodes = by_node(of_label | twins, pairs, clone=next(combinations(twins, 2), None))
-        all_pairs = list_on_nodes(by_node(of_label, list(combinations(of_label, 2))))
-        comparisons = list_on_nodes(over_nodes)
-        clone = over_nodes.clone.on_nodes if over_nodes.clone else None
+    found = compare_scores(of_label, pairs, pair_clone(measured, scores), rules, alpha)
     # The number of blocks chooses the family, not the data, so its level holds.
-    family = all_pairs if count_blocks_for_ranks(all_pairs, alpha) == 0 else comparisons
+    family = found.all_pairs if count_blocks_for_ranks(found.all_pairs, alpha) == 0 else found.comparisons
     return Group(
         title=name,
         baseline=chosen,
         results=tuple(results),
-        comparisons=comparisons,
-        all_pairs=all_pairs,
-        standings=compute_standings([each.label for each in ranked], family, all_pairs),
-        clone=clone,
+        comparisons=found.comparisons,
+        all_pairs=found.all_pairs,
+        standings=compute_standings([each.label for each in ranked], family, found.all_pairs),
+        clone=found.clone,
         curves=LazyCurves({each.label: processes[each.cell.id] for each in ranked}),
         by_memory=None,
         alpha=alpha,
         unmeasured_baseline=find_unmeasured_baseline(results, baseline, chosen),
-        over_nodes=over_nodes,
+        over_nodes=found.over_nodes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedScores:
+    """The comparisons of a group: those of every two cells, the compared ones, and the clone with its original."""
+
+    all_pairs: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...]
+    clone: Comparison | None
+    over_nodes: NodesResult | None = None
+
+
+def compare_scores(
+    of_label: Mapping[str, Scores],
+    pairs: Sequence[tuple[str, str]],
+    twins: Mapping[str, Scores],
+    rules: Rules,
+    alpha: float,
+) -> ComparedScores:
+    """Compare the cells of a group, by label, and the original with its clone in `twins`; over nodes if it has any."""
+    if rules.nodes is None:
+        every, some = compare_all_and_some(of_label, pairs, margin=rules.margin, alpha=alpha)
+        return ComparedScores(every, some, next(iter(compare_all_pairs(twins, margin=rules.margin)), None))
+    by_node = partial(compare_over_nodes, nodes=rules.nodes, margin=rules.margin, alpha=alpha)
+    some_by_node = by_node({**of_label, **twins}, pairs, clone=next(combinations(twins, 2), None))
+    return ComparedScores(
+        list_on_nodes(by_node(of_label, list(combinations(of_label, 2)))),
+        list_on_nodes(some_by_node),
+        some_by_node.clone.on_nodes if some_by_node.clone else None,
+        some_by_node,
     )
 
 

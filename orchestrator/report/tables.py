@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -9,8 +10,10 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import format_ratio, format_ratio_range, to_printable
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.statistics.intervals import Interval  # at run time it would import NumPy
 
 # A terminal of at least this width has room for more than the standard columns.
 WIDE = 100
@@ -65,7 +68,7 @@ def fold_verdict(verdict: str) -> str:
     return f"{head}{dash}\n{tail}" if dash else head
 
 
-def format_ratio_with_interval(interval: Interval) -> str:
+def format_ratio_with_interval(interval: "Interval") -> str:
     """Return a ratio with its interval: `1.035 (1.010–1.066)`."""
     ends = format_ratio_range(interval, "–")
     return format_ratio(interval.estimate) + (f" ({ends})" if ends else "")
