@@ -18,10 +18,11 @@ from typing import Final
 
 import numpy as np
 
-from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs, compute_rank_ranges
+from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs
 from orchestrator.analysis.costs.cost_curve import CostCurve, Start, TotalsOfCurves
 from orchestrator.analysis.pairs import SIBLINGS, find_sibling_label
 from orchestrator.analysis.results import Group
+from orchestrator.analysis.standings import compute_rank_ranges
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
 from orchestrator.analysis.statistics.looks import ALPHA
 from schemas.job import Cell

@@ -14,10 +14,11 @@ from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.derivation.process import Process, derive_processes, select_last_attempts, sort_processes
 from orchestrator.analysis.derivation.run_reader import RunReader
 from orchestrator.analysis.derivation.stored_records import StoredRecords
+from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.job_rows import Row, build_job_row, build_sample_rows
 from orchestrator.analysis.process_scores import group_by_cell, select_measured_jobs
 from orchestrator.analysis.quality.flags import find_canary_floor_ns
-from orchestrator.analysis.results import Group, Result, group_results
+from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
 from orchestrator.analysis.statistics.looks import LookRule
 from orchestrator.errors import UsageError

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.derivation.process import Job, select_last_attempts
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.groups import group_results
+from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, PLANNED, LookRule, blocks_needed, list_looks
 from orchestrator.records.labels import format_title
 from schemas.job import Cell

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orchestrator.analysis.compare import Standing
+from orchestrator.analysis.standings import Standing
 
 
 def find_tied_sets(standings: Sequence[Standing]) -> tuple[tuple[str, ...], ...]:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from orchestrator.analysis.cell_summary import select_deciding_job
 from orchestrator.analysis.process_scores import collect_figures
-from orchestrator.analysis.results import select_deciding_job
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.change_points import LEAST_SIDE, count_values_needed
 from orchestrator.analysis.statistics.intervals import median_interval

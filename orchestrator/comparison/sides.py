@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from orchestrator.analysis import results
+from orchestrator.analysis import cell_summary
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS, score_memory_metric
 from orchestrator.analysis.derivation.process import Figures, Process
 from orchestrator.analysis.process_scores import (
@@ -136,7 +136,7 @@ def summarise_cell(side: RunSide, key: str) -> CellSide:
     memory, counted = map_counted_memory(processes), [figures for _, figures in select_counted_jobs(processes)]
     logs = {metric: score_memory_metric(memory, metric) for metric in METRIC_MEANINGS}
     return CellSide(
-        result=results.summarise_cell(side.cells[key], processes, side.fastest_canary_ns),
+        result=cell_summary.summarise_cell(side.cells[key], processes, side.fastest_canary_ns),
         scores=score_processes(processes),
         memory={metric: by_block for metric, by_block in logs.items() if by_block},
         computed=frozenset(figures.inputs_sha256 for figures in counted),

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from orchestrator.analysis.compare import Standing
 from orchestrator.analysis.results import Group, MemoryRanking, Result
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
+from orchestrator.analysis.standings import Standing
 from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import type_to_dict

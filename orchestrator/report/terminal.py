@@ -9,9 +9,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.compare import Comparison, Standing
+from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.run import Run
+from orchestrator.analysis.standings import Standing
 from orchestrator.format import fold_label, format_duration, format_rank, format_size, to_printable
 from orchestrator.records.store import Store
 from orchestrator.report import axis

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from orchestrator.analysis.cell_summary import summarise_cell
 from orchestrator.analysis.compare import Comparison, compare_all_pairs
 from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.quality.flags import find_canary_floor_ns
-from orchestrator.analysis.results import Result, summarise_cell
+from orchestrator.analysis.results import Result
 from schemas.event import Report
 from schemas.job import Cell, Timing
 from schemas.record import JobRecord

@@ -7,9 +7,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.compare import Standing, index_both_ways
+from orchestrator.analysis.compare import index_both_ways
 from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.standings import Standing
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import fold_label, format_rank, format_ratio, format_ratio_range, format_size
 from orchestrator.report.tables import FittingTable, make_table, name_column, number_columns

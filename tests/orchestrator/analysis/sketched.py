@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.results import Group
 from schemas.record import JobRecord
 from tests.conftest import a_report
@@ -57,5 +57,5 @@ def a_record(label: str, checks: Sequence[Mapping[str, Any]], block: int = 1, **
 def a_group(*records: JobRecord) -> Group:
     """Return the only group of these records."""
     cells = {record.spec.cell.id: record.spec.cell for record in records}
-    (group,) = results.group_results(records, [*cells.values()])
+    (group,) = groups.group_results(records, [*cells.values()])
     return group

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.analysis.axis import AxisTable, compare_along_axis
 from orchestrator.analysis.compare import CLAIMS, Verdict
-from orchestrator.analysis.results import group_results
+from orchestrator.analysis.groups import group_results
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord

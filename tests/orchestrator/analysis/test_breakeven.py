@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.breakeven import (
     MOST_CALLS,
     NEVER,
@@ -145,7 +145,7 @@ def find(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport) 
             for each in records
             if each.spec.cell == twin.model_copy(update={"replica": 0})
         ]
-        (group,) = results.group_results(records, [*cells, *twins])
+        (group,) = groups.group_results(records, [*cells, *twins])
         return group
 
     return make
@@ -245,7 +245,7 @@ def test_a_start_that_waited_is_known_only_by_its_cpu_time(
 
     for cpu_share, best in ((1.0, (EAGER,)), (0.5, (EAGER,)), (0.001, (EAGER, TRACE))):
         records = [record(label, block, cpu_share) for block in range(1, 13) for label in waited]
-        (group,) = results.group_results(records, [make_cell(label) for label in waited])
+        (group,) = groups.group_results(records, [make_cell(label) for label in waited])
         (found,) = find_best_modes(group, [1])
         assert set(found.modes) == set(best)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.analysis.calls import answer_for_calls
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.groups import group_results
+from orchestrator.analysis.results import Group
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord

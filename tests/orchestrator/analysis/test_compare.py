@@ -18,10 +18,9 @@ from orchestrator.analysis.compare import (
     compare_all_and_some,
     compare_all_pairs,
     compare_pairs,
-    compute_rank_ranges,
-    compute_standings,
     index_both_ways,
 )
+from orchestrator.analysis.standings import compute_rank_ranges, compute_standings
 from orchestrator.analysis.statistics.intervals import Interval
 
 STEADY = (0.001, -0.002, 0.003, -0.004, 0.005, -0.006, 0.007, -0.008, 0.009, -0.010, 0.011, -0.012)

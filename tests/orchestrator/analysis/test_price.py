@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.price import Price, is_clear, list_prices, measure_block_s
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.results import Group
 from orchestrator.analysis.statistics.looks import LOOKS, PLANNED, LookRule, blocks_needed
 from schemas.job import Cell
 from schemas.record import JobRecord

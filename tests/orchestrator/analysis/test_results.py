@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from orchestrator.analysis import results
+from orchestrator.analysis import cell_summary, groups
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.results import Group
 from schemas.event import Report
@@ -26,7 +26,7 @@ def one(found: tuple[Group, ...]) -> Group:
 def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(make_cell: MakeCell) -> None:
     cells = [make_cell("numpy:eager", batch=batch) for batch in (1, 2)]
     cells += [make_cell("synthetic:spin", batch=batch) for batch in (1, 2)]
-    found = results.group_results([], cells)
+    found = groups.group_results([], cells)
     assert [[each.cell for each in group.results] for group in found] == [[cells[0], cells[2]], [cells[1], cells[3]]]
 
 
@@ -47,7 +47,7 @@ def test_cells_of_one_computation_stand_in_one_group_in_the_order_of_the_plan(ma
     ],
 )
 def test_what_computes_something_else_is_not_compared(make_cell: MakeCell, change: dict[str, object]) -> None:
-    assert len(results.group_results([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
+    assert len(groups.group_results([], [make_cell(), make_cell("synthetic:spin", **change)])) == 2
 
 
 def test_what_filled_a_cache_is_no_measurement_of_a_warm_one_but_its_failure_speaks(
@@ -55,16 +55,16 @@ def test_what_filled_a_cache_is_no_measurement_of_a_warm_one_but_its_failure_spe
 ) -> None:
     cell = make_cell(cache="warm")
     filled, failed, warm = make_record(cell, 0, call_ns=9), make_record(cell, 0, "wrong"), make_record(cell, 1)
-    (found,) = one(results.group_results([filled, warm], [cell])).results
+    (found,) = one(groups.group_results([filled, warm], [cell])).results
     assert found.jobs == 1
     assert found.floor_ns.estimate == pytest.approx(1000)
-    assert one(results.group_results([filled], [cell])).results[0].outcome is None
-    assert one(results.group_results([failed], [cell])).results[0].outcome == "wrong"
+    assert one(groups.group_results([filled], [cell])).results[0].outcome is None
+    assert one(groups.group_results([failed], [cell])).results[0].outcome == "wrong"
 
 
 def test_times_are_nanoseconds_per_call_over_processes(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cell = make_cell()
-    (found,) = one(results.group_results(make_records([(cell, 5000)]), [cell])).results
+    (found,) = one(groups.group_results(make_records([(cell, 5000)]), [cell])).results
     assert found.jobs == 12
     assert found.outcome == "measured"
     assert found.floor_ns.low <= found.floor_ns.estimate <= found.floor_ns.high
@@ -73,7 +73,7 @@ def test_times_are_nanoseconds_per_call_over_processes(make_cell: MakeCell, make
 
 
 def test_a_cell_that_was_not_run_has_no_outcome_and_no_time(make_cell: MakeCell) -> None:
-    (found,) = one(results.group_results([], [make_cell()])).results
+    (found,) = one(groups.group_results([], [make_cell()])).results
     assert (found.jobs, found.outcome) == (0, None)
     assert not found.floor_ns.estimate > 0
 
@@ -93,14 +93,14 @@ def test_one_outcome_speaks_for_a_cell(
     make_cell: MakeCell, make_record: MakeRecord, outcomes: list[str], speaks: str
 ) -> None:
     records = [make_record(outcome=outcome, block=block) for block, outcome in enumerate(outcomes, 1)]
-    (found,) = one(results.group_results(records, [make_cell()])).results
+    (found,) = one(groups.group_results(records, [make_cell()])).results
     assert found.outcome == speaks
 
 
 def test_a_wrong_cell_has_a_time_and_no_rank(make_cell: MakeCell, make_record: MakeRecord) -> None:
     right, wrong, other = make_cell("numpy:eager"), make_cell("synthetic:wrong"), make_cell("synthetic:spin")
     records = [make_record(cell, call_ns=9000) for cell in (right, other)] + [make_record(wrong, outcome="wrong")]
-    group = one(results.group_results(records, [wrong, right, other]))
+    group = one(groups.group_results(records, [wrong, right, other]))
     assert group.result("synthetic:wrong").floor_ns.estimate == pytest.approx(1000)
     assert {standing.cell for standing in group.standings} == {"numpy:eager", "synthetic:spin"}
     assert all("synthetic:wrong" not in (each.baseline, each.cell) for each in group.comparisons)
@@ -109,7 +109,7 @@ def test_a_wrong_cell_has_a_time_and_no_rank(make_cell: MakeCell, make_record: M
 
 def test_a_real_difference_is_found_and_seen_from_the_baseline(make_cell: MakeCell, make_records: MakeRecords) -> None:
     slow, fast = make_cell("numpy:eager"), make_cell("synthetic:spin")
-    group = one(results.group_results(make_records([(slow, 2000), (fast, 1000)]), [slow, fast], "synthetic:spin"))
+    group = one(groups.group_results(make_records([(slow, 2000), (fast, 1000)]), [slow, fast], "synthetic:spin"))
     assert group.baseline == "synthetic:spin"
     assert list(group.against) == ["numpy:eager"]
     assert group.against["numpy:eager"].verdict == Verdict.SLOWER
@@ -120,7 +120,7 @@ def test_a_baseline_that_failed_is_replaced_by_the_first_that_did_not(
     make_cell: MakeCell, make_record: MakeRecord
 ) -> None:
     cells = [make_cell("synthetic:raise"), make_cell("synthetic:spin")]
-    group = one(results.group_results([make_record(cells[0], outcome="raised")], cells, "synthetic:raise"))
+    group = one(groups.group_results([make_record(cells[0], outcome="raised")], cells, "synthetic:raise"))
     assert group.baseline == "synthetic:spin"
 
 
@@ -129,7 +129,7 @@ def test_the_clone_is_compared_with_its_original_and_has_no_rank(
 ) -> None:
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     twin = cell.model_copy(update={"replica": 1})
-    group = one(results.group_results(make_records([(cell, 2000), (other, 1000), (twin, 2000)]), [cell, other, twin]))
+    group = one(groups.group_results(make_records([(cell, 2000), (other, 1000), (twin, 2000)]), [cell, other, twin]))
     assert group.clone is not None
     assert (group.clone.baseline, group.clone.cell) == ("numpy:eager", "numpy:eager (A/A)")
     assert group.clone.verdict in (Verdict.EQUIVALENT, Verdict.UNRESOLVED)
@@ -140,7 +140,7 @@ def test_the_clone_of_a_cell_that_failed_is_compared_with_nothing(make_cell: Mak
     cell = make_cell()
     twin = cell.model_copy(update={"replica": 1})
     assert (
-        one(results.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])).clone is None
+        one(groups.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])).clone is None
     )
 
 
@@ -148,7 +148,7 @@ def test_only_blocks_that_both_measured_are_compared(make_cell: MakeCell, make_r
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     records = make_records([(cell, 1000), (other, 1000)])
     kept = [record for record in records if record.spec.cell == cell or record.spec.block != 5]
-    (comparison,) = one(results.group_results(kept, [cell, other])).comparisons
+    (comparison,) = one(groups.group_results(kept, [cell, other])).comparisons
     assert comparison.blocks == 11
 
 
@@ -193,7 +193,7 @@ def test_floors_of_processes_that_were_sampled_differently_are_not_compared(
     records = [
         change(record) if record.spec.cell == other else record for record in make_records([(cell, 2000), (other, 100)])
     ]
-    (comparison,) = one(results.group_results(records, [cell, other])).comparisons
+    (comparison,) = one(groups.group_results(records, [cell, other])).comparisons
     assert (comparison.blocks, comparison.verdict) == (0, Verdict.UNRESOLVED)
     assert comparison.reason == f"12 blocks are not compared: {reason}"
     assert comparison.flipped().reason == comparison.reason
@@ -206,10 +206,10 @@ def test_floors_of_unequal_numbers_of_samples_are_compared_as_expected_of_the_sm
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     records = make_records([(cell, 2000), (other, 2000)], noise=0.0)
     fewer = [resampled(2)(record) if record.spec.cell == other else record for record in records]
-    (comparison,) = one(results.group_results(fewer, [cell, other])).comparisons
+    (comparison,) = one(groups.group_results(fewer, [cell, other])).comparisons
     assert (comparison.blocks, comparison.reason) == (12, "")
     assert comparison.ratio.estimate == pytest.approx(1.01 ** (-1 / 3))
-    (alone,) = one(results.group_results([each for each in fewer if each.spec.cell == other], [other])).results
+    (alone,) = one(groups.group_results([each for each in fewer if each.spec.cell == other], [other])).results
     assert alone.floor_ns.estimate == 2000
 
 
@@ -221,7 +221,7 @@ def test_slow_calls_and_samples_of_about_one_length_are_compared(
     records = [
         change(record) if record.spec.cell == other else record for record in make_records([(cell, 100), (other, 2000)])
     ]
-    (comparison,) = one(results.group_results(records, [cell, other])).comparisons
+    (comparison,) = one(groups.group_results(records, [cell, other])).comparisons
     assert (comparison.blocks, comparison.reason, comparison.verdict) == (12, "", Verdict.SLOWER)
 
 
@@ -231,10 +231,10 @@ def test_blocks_that_were_sampled_alike_are_compared_beside_others_that_were_not
     cell, other = make_cell("numpy:eager"), make_cell("synthetic:spin")
     records = make_records([(cell, 2000), (other, 1000)])
     longer = [record if record.spec.block < 9 else retimed(2)(record) for record in records]
-    (alike,) = one(results.group_results(longer, [cell, other])).comparisons
+    (alike,) = one(groups.group_results(longer, [cell, other])).comparisons
     assert (alike.blocks, alike.reason) == (12, "")
     mixed = [record if record.spec.cell == cell else kept for record, kept in zip(records, longer, strict=True)]
-    (comparison,) = one(results.group_results(mixed, [cell, other])).comparisons
+    (comparison,) = one(groups.group_results(mixed, [cell, other])).comparisons
     assert (comparison.blocks, comparison.verdict) == (8, Verdict.FASTER)
     assert comparison.reason.startswith("4 blocks are not compared")
 
@@ -259,7 +259,7 @@ def test_a_report_that_a_worker_could_send_is_refused_or_understood(
         report = Report.model_validate(plain | oddity | noise)
     except ValueError:
         return
-    (found,) = one(results.group_results([make_record(result=report)], [make_cell()])).results
+    (found,) = one(groups.group_results([make_record(result=report)], [make_cell()])).results
     assert found.outcome == "measured"
 
 
@@ -269,7 +269,7 @@ def test_a_failure_and_an_interruption_do_not_take_a_measured_cell_its_place(
     cell = make_cell()
     ends = ("measured", "measured", "nonlinear", "interrupted", "orchestrator-lost")
     records = [make_record(cell, block, outcome=outcome) for block, outcome in enumerate(ends, 1)]
-    speaker = results.select_deciding_job(records)
+    speaker = cell_summary.select_deciding_job(records)
     assert speaker is not None
     assert speaker.outcome == "measured"
 
@@ -280,19 +280,19 @@ def test_each_mode_is_compared_with_the_baseline_and_with_the_mode_it_has_to_bea
     labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
     cells = [make_cell(label) for label in labels]
     records = make_records([(cell, 1000 * (1 + place)) for place, cell in enumerate(cells)])
-    group = one(results.group_results(records, cells))
+    group = one(groups.group_results(records, cells))
     assert [(each.baseline, each.cell) for each in group.comparisons] == [
         *(("torch:eager", label) for label in labels[1:]),
         ("tensorflow:eager", "tensorflow:function"),
     ]
     assert len(group.all_pairs) == 10
-    assert one(results.group_results(records, cells, compared="all")).comparisons == group.all_pairs
+    assert one(groups.group_results(records, cells, compared="all")).comparisons == group.all_pairs
 
 
 def test_ranks_and_pairs_that_are_not_asked_rest_on_all_pairs(make_cell: MakeCell, make_records: MakeRecords) -> None:
     labels = ("torch:eager", "torch:trace", "torch:script")
     cells = [make_cell(label) for label in labels]
-    group = one(results.group_results(make_records([(cell, 1000 * 2**n) for n, cell in enumerate(cells)]), cells))
+    group = one(groups.group_results(make_records([(cell, 1000 * 2**n) for n, cell in enumerate(cells)]), cells))
     asked = {(each.baseline, each.cell) for each in group.comparisons}
     assert asked == {("torch:eager", "torch:trace"), ("torch:eager", "torch:script")}
     assert group.pairs["torch:trace", "torch:script"].verdict is Verdict.SLOWER
@@ -306,18 +306,18 @@ def test_fewer_pairs_are_decided_by_fewer_blocks_and_ranks_say_how_many_they_nee
     labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
     cells = [make_cell(label) for label in labels]
     times = [(cell, 1000 * (1 + place)) for place, cell in enumerate(cells)]
-    eight = one(results.group_results(make_records(times, blocks=8), cells))
+    eight = one(groups.group_results(make_records(times, blocks=8), cells))
     assert {each.verdict for each in eight.comparisons} == {Verdict.SLOWER, Verdict.FASTER}
     assert {each.verdict for each in eight.all_pairs} == {Verdict.UNRESOLVED}
     assert eight.blocks_for_ranks == 9
-    nine = one(results.group_results(make_records(times, blocks=9), cells))
+    nine = one(groups.group_results(make_records(times, blocks=9), cells))
     assert nine.blocks_for_ranks == 0
     assert [(each.best, each.worst) for each in nine.standings] == [(place, place) for place in range(1, 6)]
 
 
 def test_a_baseline_in_the_middle_and_its_sibling_make_one_pair(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cells = [make_cell(label) for label in ("torch:eager", "torch:trace", "torch:script")]
-    group = one(results.group_results(make_records([(cell, 1000) for cell in cells]), cells, "torch:trace"))
+    group = one(groups.group_results(make_records([(cell, 1000) for cell in cells]), cells, "torch:trace"))
     assert [(each.baseline, each.cell) for each in group.comparisons] == [
         ("torch:trace", "torch:eager"),
         ("torch:trace", "torch:script"),
@@ -333,6 +333,6 @@ def test_ranks_rest_on_the_compared_pairs_where_all_pairs_need_more_blocks(
 ) -> None:
     labels = ("torch:eager", "torch:trace", "torch:script", "tensorflow:function", "tensorflow:eager")
     times = [(make_cell(label), 1000 * (1 + place)) for place, label in enumerate(labels)]
-    (group,) = results.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times])
+    (group,) = groups.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times])
     assert [standing.cell for standing in group.standings] == [*labels]
     assert [(standing.best, standing.worst) for standing in group.standings] == ranks

@@ -5,7 +5,7 @@ import pytest
 
 from orchestrator.analysis import stopping
 from orchestrator.analysis.compare import Comparison, Verdict, compare_all_pairs, index_both_ways
-from orchestrator.analysis.results import group_results
+from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.statistics.looks import ALPHA_ON_VERDICTS, LOOKS, LookRule, list_looks
 from orchestrator.analysis.stopping import has_reached_half_width, should_stop
 from schemas.event import Report

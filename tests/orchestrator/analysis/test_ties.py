@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.compare import Standing
+from orchestrator.analysis.standings import Standing
 from orchestrator.analysis.ties import find_tied_sets
 
 NAMES = "abcdefg"

@@ -2,9 +2,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from orchestrator.analysis.cell_summary import summarise_cell
 from orchestrator.analysis.compare import Scores, Verdict
 from orchestrator.analysis.quality.comparability import Sampling
-from orchestrator.analysis.results import summarise_cell
 from orchestrator.comparison.changes import CellPair, CellSide, Ground, find_changes
 from schemas.job import Cell
 

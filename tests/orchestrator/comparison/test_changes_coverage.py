@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
+from orchestrator.analysis.cell_summary import summarise_cell
 from orchestrator.analysis.compare import CLAIMS, Scores
-from orchestrator.analysis.results import summarise_cell
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.comparison.changes import CellPair, CellSide, Change, Ground, find_changes
 from orchestrator.comparison.gates import Gate, is_beyond

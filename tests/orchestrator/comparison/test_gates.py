@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from orchestrator.analysis.cell_summary import summarise_cell
 from orchestrator.analysis.compare import Verdict
-from orchestrator.analysis.results import summarise_cell
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.comparison.changes import NO_INTERVAL, Change, Ratio
 from orchestrator.comparison.gates import Gate, apply_gate, parse_gate

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.analysis.results import group_results
+from orchestrator.analysis.groups import group_results
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.supervisor import Ending

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.breakeven import find_break_evens, find_sibling
 from orchestrator.records.labels import describe_computations, format_title, label_cells, shorten_paths
 from schemas.job import Cell
@@ -104,7 +104,7 @@ def test_versions_are_in_one_group_where_every_name_means_one_cell(
 ) -> None:
     cells = [make_cell(f"tensorflow:{mode}", environment=name) for name in (OLD, NEW) for mode in ("eager", "function")]
     times = list(zip(cells, (2000, 1000, 2200, 900), strict=True))
-    (group,) = results.group_results(make_records(times), cells, "tensorflow@2.21:eager")
+    (group,) = groups.group_results(make_records(times), cells, "tensorflow@2.21:eager")
     assert {each.label: each.cell for each in group.results} == {
         f"{cell.environment}:{cell.mode}": cell for cell in cells
     }
@@ -120,7 +120,7 @@ def test_a_compiled_mode_has_to_beat_its_sibling_of_the_same_version(
 ) -> None:
     cells = [make_cell(f"tensorflow:{mode}", environment=name) for name in (OLD, NEW) for mode in ("eager", "function")]
     times = list(zip(cells, (2000, 1000, 2200, 900), strict=True))
-    (group,) = results.group_results(make_records(times), cells)
+    (group,) = groups.group_results(make_records(times), cells)
     assert find_sibling(group, "tensorflow@2.21:function") == "tensorflow@2.21:eager"
     assert find_sibling(group, "tensorflow@2.21:eager") == ""
     against = [(found.mode, found.other) for found in find_break_evens(group)]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.groups import group_results
+from orchestrator.analysis.results import Group
 from orchestrator.report.sentences import write_headline
 from schemas.job import Cell
 from schemas.record import JobRecord

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from orchestrator.analysis.compare import Verdict
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.groups import group_results
+from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.records.attempts import last_attempts
 from orchestrator.report.overview import Overview, Square, build_overview, format_short_ratio

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator.analysis import results
-from orchestrator.analysis.compare import Comparison, Standing, Verdict
+from orchestrator.analysis import groups
+from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group
+from orchestrator.analysis.standings import Standing
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.format import join_names
 from orchestrator.report.sentences import (
@@ -118,7 +119,7 @@ def found(make_cell: MakeCell, make_records: MakeRecords, make_record: MakeRecor
     twin = eager.model_copy(update={"replica": 1})
     records = make_records([(eager, 2000), (trace, 1000), (flow, 1500), (twin, 2000)])
     records += [make_record(wrong, outcome="wrong", call_ns=1), make_record(refused, outcome="unsupported")]
-    (group,) = results.group_results(records, [eager, trace, flow, wrong, refused, late, twin])
+    (group,) = groups.group_results(records, [eager, trace, flow, wrong, refused, late, twin])
     return group
 
 
@@ -129,7 +130,7 @@ def test_the_fastest_is_named_with_its_time(found: Group) -> None:
 def test_a_tie_for_the_first_place_is_called_a_tie(make_cell: MakeCell, make_records: MakeRecords) -> None:
     cells = [make_cell("torch:eager"), make_cell("torch:trace"), make_cell("torch:script")]
     records = make_records([(cells[0], 1000), (cells[1], 1001), (cells[2], 3000)], noise=0.05)
-    said = " ".join(describe_fastest(results.group_results(records, cells)[0]))
+    said = " ".join(describe_fastest(groups.group_results(records, cells)[0]))
     assert "this run cannot tell it apart from" in said
     assert "torch:script" not in said
     assert "is the fastest" not in said
@@ -164,7 +165,7 @@ def test_sentences_call_a_framework_by_its_title(
     compiled = next((mode for mode in framework.modes if mode.sibling), framework.modes[0])
     names = dict.fromkeys((compiled.sibling or compiled.name, compiled.name))
     cells = [make_cell(f"{framework.name}:{name}") for name in names]
-    (group,) = results.group_results(make_records([(cell, 1000 / (1 + n)) for n, cell in enumerate(cells)]), cells)
+    (group,) = groups.group_results(make_records([(cell, 1000 / (1 + n)) for n, cell in enumerate(cells)]), cells)
     assert {format_framework(result) for result in group.results} == {TITLES[framework.name]}
     about = [said for said in describe_group(group) if said.startswith(f"{TITLES[framework.name]}: {compiled.name} ")]
     assert len(about) == len(names) - 1
@@ -174,7 +175,7 @@ def test_a_framework_that_is_no_longer_installed_is_called_by_its_name(
     make_cell: MakeCell, make_records: MakeRecords
 ) -> None:
     cell = make_cell("stranger:eager", environment="stranger@1.5")
-    (group,) = results.group_results(make_records([(cell, 1000)]), [cell])
+    (group,) = groups.group_results(make_records([(cell, 1000)]), [cell])
     assert format_framework(group.results[0]) == "stranger"
 
 
@@ -211,7 +212,7 @@ def test_a_cell_that_was_still_getting_faster_as_its_warm_up_ended_is_said_not_t
     make_cell: MakeCell, make_record: MakeRecord, make_report: Callable[..., Report], seconds: int, said: bool
 ) -> None:
     cell, report = make_cell(), make_report(warmup=thawing(seconds))
-    (group,) = results.group_results([make_record(cell, block, result=report) for block in range(1, 5)], [cell])
+    (group,) = groups.group_results([make_record(cell, block, result=report) for block in range(1, 5)], [cell])
     label = "numpy:eager: most processes did not become steady during warm-up."
     assert (label in describe_group(group)) is said
 
@@ -231,12 +232,10 @@ def test_ranks_say_how_many_blocks_they_need_where_a_run_has_fewer(
     times = [(make_cell(label), 1000 * (1 + place)) for place, label in enumerate(labels)]
     few = "Ranks rest on the 5 pairs that were compared. All 10 pairs of modes need 9 blocks; this run has 8."
     for blocks, said in ((8, [few]), (9, [])):
-        (group,) = results.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times])
+        (group,) = groups.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times])
         assert [sentence for sentence in describe_group(group) if sentence.startswith("Ranks")] == said
         assert [note for note in write_notes([group, group]) if note.startswith("Ranks")] == said
-        (group,) = results.group_results(
-            make_records(times, blocks=blocks), [cell for cell, _ in times], compared="all"
-        )
+        (group,) = groups.group_results(make_records(times, blocks=blocks), [cell for cell, _ in times], compared="all")
         assert not any(sentence.startswith("Ranks") for sentence in describe_group(group))
 
 
@@ -302,7 +301,7 @@ def test_of_a_mode_that_is_not_known_here_nothing_is_said(found: Group) -> None:
 
 
 def test_before_anything_was_run_nothing_is_claimed(make_cell: MakeCell) -> None:
-    (group,) = results.group_results([], [make_cell("torch:eager"), make_cell("torch:trace")])
+    (group,) = groups.group_results([], [make_cell("torch:eager"), make_cell("torch:trace")])
     assert describe_group(group) == ["torch:eager and torch:trace were not run."]
 
 
@@ -317,7 +316,7 @@ def test_results_that_a_framework_was_the_judge_of_say_so_and_what_that_leaves_o
     plain = make_record(cell)
     judged = make_record(cell, result=make_report(verification={"checks": (), "referee": "torch"}))
     for record, said in ((plain, 0), (judged, 1)):
-        (group,) = results.group_results([record], [cell])
+        (group,) = groups.group_results([record], [cell])
         found = [sentence for sentence in describe_group(group) if "not that the formulas are right" in sentence]
         assert len(found) == said
         assert all(sentence.startswith("Results are checked against torch:eager in float64") for sentence in found)
@@ -330,7 +329,7 @@ def test_models_of_two_frameworks_are_each_checked_against_their_own(
     records = [
         make_record(cell, result=make_report(verification={"checks": (), "referee": cell.framework})) for cell in cells
     ]
-    (group,) = results.group_results(records, cells)
+    (group,) = groups.group_results(records, cells)
     assert group.referee == "torch and jax"
     (said,) = [sentence for sentence in describe_group(group) if "not that the formulas are right" in sentence]
     assert said.startswith("Results are checked against torch:eager and jax:eager in float64")
@@ -343,7 +342,7 @@ def versions(make_cell: MakeCell, make_records: MakeRecords) -> Group:
         for version in ("2.20", "2.21")
         for mode in ("eager", "function")
     ]
-    (group,) = results.group_results(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
+    (group,) = groups.group_results(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
     return group
 
 
@@ -362,7 +361,7 @@ def test_each_mode_is_compared_between_variants_of_one_thing(make_cell: MakeCell
         for variant in ("old", "new")
         for mode in ("eager", "script")
     ]
-    (group,) = results.group_results(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
+    (group,) = groups.group_results(make_records(list(zip(cells, (2000, 1000, 1500, 1002), strict=True))), cells)
     said = [each for each in describe_group(group) if each.startswith("Between ")]
     assert said[0].startswith("Between variants: torch:eager new takes 0.7")
     assert said[1].startswith("Between variants: torch:script new is as fast as torch:script old (")
@@ -379,18 +378,18 @@ def test_a_baseline_that_was_not_measured_moves_no_ratio_unsaid(
 ) -> None:
     first, second = make_cell("torch:eager"), make_cell("torch:trace")
     records = [make_record(first, outcome="wrong"), *make_records([(second, 1000.0)])]
-    (moved,) = results.group_results(records, [first, second])
+    (moved,) = groups.group_results(records, [first, second])
     said = "torch:eager is the baseline of this sweep and was not measured, so ratios are to torch:trace."
     assert said in describe_group(moved)
     assert said in write_notes([moved])
-    (asked,) = results.group_results(records, [second, first], "torch:eager")
+    (asked,) = groups.group_results(records, [second, first], "torch:eager")
     assert said in describe_group(asked)
-    (stays,) = results.group_results(records, [first, second], "torch:trace")
+    (stays,) = groups.group_results(records, [first, second], "torch:trace")
     assert not any("is the baseline" in each for each in describe_group(stays))
 
 
 def test_memory_that_calls_keep_is_said(make_cell: MakeCell, make_records: MakeRecords) -> None:
-    (group,) = results.group_results(make_records([(make_cell("torch:eager"), 1000.0)]), [make_cell("torch:eager")])
+    (group,) = groups.group_results(make_records([(make_cell("torch:eager"), 1000.0)]), [make_cell("torch:eager")])
     assert not any("memory grows" in each for each in (*describe_group(group), *write_notes([group])))
     grown = dataclasses.replace(group.results[0], growth_bytes=1 << 19)
     growing = dataclasses.replace(group, results=(grown,))
@@ -403,7 +402,7 @@ def test_variants_are_compared_with_the_first_mode_by_mode_and_other_data_is_sai
     make_cell: MakeCell, make_records: MakeRecords
 ) -> None:
     cells = [make_cell(label, variant=name) for name in ("old", "new") for label in ("torch:eager", "torch:trace")]
-    (group,) = results.group_results(make_records([(cell, 1000.0 * (1 + n)) for n, cell in enumerate(cells)]), cells)
+    (group,) = groups.group_results(make_records([(cell, 1000.0 * (1 + n)) for n, cell in enumerate(cells)]), cells)
     said = [each for each in describe_group(group) if each.startswith("Between variants: ")]
     assert [re.sub(r" takes .*", "", each) for each in said] == [
         "Between variants: torch:eager new",
@@ -418,7 +417,7 @@ def test_variants_are_compared_with_the_first_mode_by_mode_and_other_data_is_sai
 def test_cells_that_share_a_reason_are_named_together(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cells = [make_cell(label) for label in ("torch:eager", "torch:trace", "jax:jit")]
     records = [make_record(cell, outcome="raised", reason="reference.py has no shapes") for cell in cells]
-    (group,) = results.group_results(records, cells)
+    (group,) = groups.group_results(records, cells)
     assert (
         "torch:eager, torch:trace and jax:jit are not ranked (raised): reference.py has no shapes."
         in describe_group(group)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from orchestrator.analysis.breakeven import BreakEven
-from orchestrator.analysis.compare import Standing, Verdict
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.compare import Verdict
+from orchestrator.analysis.groups import group_results
+from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
+from orchestrator.analysis.standings import Standing
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.summary import (
     describe_answer,

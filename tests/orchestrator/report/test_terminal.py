@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.run import Run
 from orchestrator.cli.app import main
@@ -149,7 +149,7 @@ def test_no_sentence_is_shown_twice(known_run: Run, groups: int) -> None:
 
 
 def test_every_cell_has_exactly_one_row(records: list[JobRecord], cells: list[Cell]) -> None:
-    (group,) = results.group_results(records, cells)
+    (group,) = groups.group_results(records, cells)
     labels = [" ".join(str(next(iter(row))).split()) for row in terminal.format_group_rows(group)]
     assert sorted(labels) == sorted(cell.label for cell in cells)
 
@@ -157,7 +157,7 @@ def test_every_cell_has_exactly_one_row(records: list[JobRecord], cells: list[Ce
 def test_a_clone_whose_original_failed_has_its_row_too(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cell = make_cell()
     twin = cell.model_copy(update={"replica": 1})
-    (group,) = results.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])
+    (group,) = groups.group_results([make_record(cell, outcome="raised"), make_record(twin)], [cell, twin])
     assert len(list(terminal.format_group_rows(group))) == 2
 
 
@@ -165,7 +165,7 @@ def test_a_cell_whose_baseline_is_not_measured_yet_is_not_called_the_baseline(
     make_cell: MakeCell, make_records: MakeRecords
 ) -> None:
     late, early = make_cell("torch:eager"), make_cell("torch:script")
-    (group,) = results.group_results(make_records([(early, 1000)]), [late, early], "torch:eager")
+    (group,) = groups.group_results(make_records([(early, 1000)]), [late, early], "torch:eager")
     measured, waiting = ([str(cell) for cell in row] for row in terminal.format_group_rows(group))
     assert (measured[0], measured[2], measured[-1]) == ("torch:script", "", "")
     assert waiting == ["torch:eager", "", "", "", "", "0", ""]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.costs import memory
 from orchestrator.analysis.derivation import memory as derived
 from schemas.event import Report
@@ -81,8 +81,8 @@ def test_a_ranking_by_memory_orders_by_bytes_and_keeps_ties(
         for place, (label, peak) in enumerate(peaks.items())
     ]
     cells = [make_cell(label) for label in peaks]
-    (plain,) = results.group_results(records, cells)
-    (group,) = results.group_results(records, cells, rank_by="step_peak")
+    (plain,) = groups.group_results(records, cells)
+    (group,) = groups.group_results(records, cells, rank_by="step_peak")
     assert plain.by_memory is None
     assert group.by_memory is not None
     ranks = {standing.cell: (standing.best, standing.worst) for standing in group.by_memory.standings}

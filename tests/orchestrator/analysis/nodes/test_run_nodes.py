@@ -7,10 +7,11 @@ import pytest
 
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.derivation.process import derive_processes
+from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.nodes.comparison import compare_over_nodes
 from orchestrator.analysis.nodes.run_nodes import find_nodes
 from orchestrator.analysis.process_scores import score_processes
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.records.store import Store
 from orchestrator.report.nodes.types import describe_run_turnarounds

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from orchestrator.analysis.cell_summary import summarise_cell
 from orchestrator.analysis.costs.phase_costs import summarise_phases
 from orchestrator.analysis.derivation.memory import compute_memory_metrics
 from orchestrator.analysis.derivation.process import derive_processes
 from orchestrator.analysis.process_scores import list_phase_costs, make_cost_curves, score_processes
 from orchestrator.analysis.quality.starts import START_MARGIN, describe_starts, differ_by_start
-from orchestrator.analysis.results import summarise_cell
 from schemas.event import Report
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import a_spec

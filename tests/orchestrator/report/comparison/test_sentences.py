@@ -8,8 +8,9 @@ from typing import cast
 import pytest
 
 from orchestrator.analysis.compare import CLAIMS, Verdict
+from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.quality.grades import Grade
-from orchestrator.analysis.results import Result, group_results
+from orchestrator.analysis.results import Result
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.comparison.changes import Change, Ratio
 from orchestrator.comparison.compare import Compared

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.breakeven import NEVER, BestModes, BreakEven
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.results import Group
@@ -107,7 +107,7 @@ def group(make_cell: MakeCell, make_record: MakeRecord, make_report: MakeReport)
         return make_record(make_cell(label), block, result=make_report(took, phases=phases, warmup=((1, took),) * 9))
 
     records = [record(label, block) for block in range(1, 13) for label in modes]
-    (found,) = results.group_results(records, [make_cell(label) for label in modes])
+    (found,) = groups.group_results(records, [make_cell(label) for label in modes])
     return found
 
 
@@ -157,14 +157,14 @@ def test_numbers_of_calls_with_the_same_best_modes_share_a_row() -> None:
 
 def test_where_nothing_is_compiled_there_is_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cells = [make_cell("numpy:eager"), make_cell("torch:eager")]
-    (plain,) = results.group_results([make_record(cell) for cell in cells], cells)
+    (plain,) = groups.group_results([make_record(cell) for cell in cells], cells)
     assert printed(plain) == ""
     assert list(breakeven.describe_break_evens(plain)) == []
 
 
 def test_a_run_that_tells_nothing_has_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:
     cells = [make_cell("torch:eager"), make_cell("torch:trace")]
-    (few,) = results.group_results([make_record(cell) for cell in cells], cells)
+    (few,) = groups.group_results([make_record(cell) for cell in cells], cells)
     assert printed(few) == ""
     (sentence,) = breakeven.describe_break_evens(few)
     assert "is not known to break even" in sentence

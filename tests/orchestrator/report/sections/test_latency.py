@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.analysis.results import Group, group_results
+from orchestrator.analysis.groups import group_results
+from orchestrator.analysis.results import Group
 from orchestrator.report.sections import latency
 from schemas.event import Report
 from schemas.job import Cell

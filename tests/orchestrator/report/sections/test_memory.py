@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups, results
 from orchestrator.report import json_document
 from orchestrator.report.job import facts, terminal
 from orchestrator.report.sections import memory
@@ -33,7 +33,7 @@ def group(
         for block in range(1, 13)
         for label, peak in peaks.items()
     ]
-    (found,) = results.group_results(records, [make_cell(label) for label in peaks], rank_by="step_peak")
+    (found,) = groups.group_results(records, [make_cell(label) for label in peaks], rank_by="step_peak")
     return found
 
 
@@ -63,7 +63,7 @@ def test_a_narrow_table_goes_without_columns_and_cuts_none(
 def test_without_memory_there_is_no_table(
     make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]
 ) -> None:
-    (found,) = results.group_results([make_record(make_cell())], [make_cell()])
+    (found,) = groups.group_results([make_record(make_cell())], [make_cell()])
     assert list(memory.build_tables(found)) == []
 
 

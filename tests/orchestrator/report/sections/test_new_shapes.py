@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.results import Group
 from orchestrator.report.json_document import group_to_dict
 from orchestrator.report.sections import new_shapes
@@ -39,7 +39,7 @@ def a_group(
         for cell in cells
         for block in range(1, 9)
     ]
-    (group,) = results.group_results(records, cells)
+    (group,) = groups.group_results(records, cells)
     return group
 
 
@@ -79,7 +79,7 @@ def test_only_a_stream_has_a_throughput(make_cell: MakeCell, make_record: MakeRe
 
 
 def test_where_no_new_shape_came_there_is_no_table(make_cell: MakeCell, make_record: MakeRecord) -> None:
-    (group,) = results.group_results([make_record(make_cell())], [make_cell()])
+    (group,) = groups.group_results([make_record(make_cell())], [make_cell()])
     assert table(group) == ""
     assert group_to_dict(group)["cells"][0]["new_shapes"] is None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from orchestrator.analysis import results
+from orchestrator.analysis import groups
 from orchestrator.analysis.results import Group
 from orchestrator.report.json_document import group_to_dict
 from orchestrator.report.sections import saved_models
@@ -30,7 +30,7 @@ def a_group(cell: Cell, make_spec: MakeSpec, make_record: MakeRecord, make_repor
         phases = [{"name": "load", "wall_ns": (19 + block) * MS, "cpu_ns": 0}]
         spec = make_spec(cell, block, artefact=FILE)
         records.append(make_record(cell, block, spec=spec, result=make_report(1000, phases=phases)))
-    (group,) = results.group_results(records, [cell])
+    (group,) = groups.group_results(records, [cell])
     return group
 
 
