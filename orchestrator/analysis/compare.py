@@ -172,7 +172,7 @@ def compare_all_and_some(
     """Compare every pair of cells as one family of tests, and these pairs as another; each is estimated once."""
     choose = choose_for_one_node(alpha)
     found = {(a, b): estimate_pair(scores[a], scores[b], choose) for a, b in combinations(scores, 2)}
-    either_way = found | {(b, a): estimate.flipped() for (a, b), estimate in found.items()}
+    either_way = found | {(b, a): estimate.exchange_cells() for (a, b), estimate in found.items()}
     every = decide_family([(a, b, estimate) for (a, b), estimate in found.items()], margin=margin, alpha=alpha)
     return every, decide_family([(a, b, either_way[a, b]) for a, b in pairs], margin=margin, alpha=alpha)
 
@@ -187,7 +187,7 @@ class PairEstimate:
     typical: Interval
     reason: str
 
-    def flipped(self) -> "PairEstimate":
+    def exchange_cells(self) -> "PairEstimate":
         """Return the same estimate with the two cells exchanged."""
         measured = _negate_estimate(self.measured)
         return PairEstimate(

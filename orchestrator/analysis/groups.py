@@ -27,7 +27,7 @@ from schemas.sweep import ComparedPairs, MemoryMetric, RankBy
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the cells of each group are compared; `nodes` is None if one machine measured all blocks."""
+    """The rules by which the cells of each group are compared; `nodes` is None if one machine measured all blocks."""
 
     margin: float
     compared: ComparedPairs

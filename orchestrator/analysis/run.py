@@ -96,7 +96,7 @@ class Run:
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:
-        """What the analysis needs of each record, in their order."""
+        """The processes derived of the records, in their order."""
         return self.records.processes if isinstance(self.records, StoredRecords) else (*derive_processes(self.records),)
 
     @cached_property

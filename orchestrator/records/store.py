@@ -107,23 +107,13 @@ class Store:
         """The path of the HTML report."""
         return self.folder / PAGE
 
-    def read_records(self, skipped: list[str] | None = None) -> list[JobRecord]:
+    def read_records(self) -> list[JobRecord]:
         """Read the records of all jobs that measure, ordered by block and position.
 
-        Those that cannot be read are named in `skipped`, each with the reason.
-
         Raises:
-            UsageError: one cannot be read, and there is no such list.
+            UsageError: one cannot be read.
         """
-        found = list[JobRecord]()
-        for path in self.list_record_files():
-            try:
-                found.append(read_record(path))
-            except UsageError as error:
-                if skipped is None:
-                    raise
-                skipped.append(str(error).replace(str(path), path.name))
-        return sort_records(found)
+        return sort_records(map(read_record, self.list_record_files()))
 
     def salvage_records(self) -> tuple[list[JobRecord], list[str]]:
         """Set damaged records aside, and return the others and the names of the damaged ones.
@@ -168,9 +158,7 @@ class Store:
 
     def list_record_files(self) -> list[Path]:
         """List the files of the records of all jobs that measure, by name."""
-        if self.jobs_folder.is_symlink():
-            raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
-        return sorted((*self.jobs_folder.glob("*.json"), *self.jobs_folder.glob(f"*{COMPRESSED}")))
+        return [self.jobs_folder / name for name in self.list_record_stamps()]
 
     @property
     def index_path(self) -> Path:

@@ -1,1 +1,1 @@
-"""What the analysis needs of each record of a run, derived once."""
+"""The processes of a run: everything that the analysis needs of each record, derived once."""

@@ -120,12 +120,12 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
     try:
         content = pa.py_buffer(map_regular(store.index_path))
         table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
-        if (table.schema.metadata or {}).get(VERSION) != hash_derivation().encode():
+        if not table.schema.equals(make_table([], []).schema, check_metadata=True):
             return {}
         # A run may come from anybody, and its offsets must not lead out of its columns.
         table.validate(full=True)
         return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
-    except (OSError, KeyError, ValueError):  # Arrow's own errors are among these
+    except (OSError, LookupError, TypeError, ValueError, NotImplementedError):  # Arrow's own errors are among these
         return {}
 
 
@@ -212,8 +212,8 @@ def make_table(processes: Sequence[Process], stamps: Sequence[Stamp]) -> pa.Tabl
     """Return the table of these processes with the stamps of their files."""
     figures = [process.figures for process in processes]
     columns = {
-        **{name: pa.array(numbers) for name, numbers in zip(STAMP_FIELDS, zip(*stamps, strict=True), strict=True)},
-        MEASURED: pa.array([each is not None for each in figures]),
+        **{name: pa.array([each[place] for each in stamps], pa.int64()) for place, name in enumerate(STAMP_FIELDS)},
+        MEASURED: pa.array([each is not None for each in figures], pa.bool_()),
         **{name: make_column(name, [getattr(each, name) for each in processes]) for name in PROCESS_FIELDS},
         **{
             name: make_column(name, [None if each is None else getattr(each, name) for each in figures])

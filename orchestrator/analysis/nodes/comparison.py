@@ -91,29 +91,6 @@ class NodesResult:
     without: "NodesResult | None" = None
 
 
-def compare_by_type(
-    scores: Mapping[str, Scores],
-    pairs: Sequence[tuple[str, str]],
-    by_type: Mapping[str, Nodes],
-    *,
-    clone: tuple[str, str] | None = None,
-    margin: float = MARGIN,
-    alpha: float = ALPHA,
-) -> dict[str, NodesResult]:
-    """Compare these pairs of cells on the nodes of each type of machine, each type by itself.
-
-    Raises:
-        ValueError: a block was measured on no known node.
-    """
-    measured = {block for each in scores.values() for block in each.floor}
-    if lost := sorted(measured.difference(*(nodes.by_block for nodes in by_type.values()))):
-        raise ValueError(f"block {lost[0]} has no node: give the node of each block")
-    return {
-        kind: compare_over_nodes(restrict_scores(scores, nodes), pairs, nodes, clone=clone, margin=margin, alpha=alpha)
-        for kind, nodes in by_type.items()
-    }
-
-
 def compare_over_nodes(
     scores: Mapping[str, Scores],
     pairs: Sequence[tuple[str, str]],

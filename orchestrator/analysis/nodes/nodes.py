@@ -1,4 +1,4 @@
-"""The nodes on which the blocks of a sweep ran, divided by type of machine: no figure is of two types."""
+"""The nodes on which the blocks of a sweep ran, all of one type of machine: no figure is of two types."""
 
 import statistics
 from collections.abc import Collection, Mapping
@@ -65,23 +65,6 @@ def check_types(names: Collection[str], types: Mapping[str, str]) -> None:
         raise ValueError(f"nodes of several types of machine are never pooled ({listed}): compare each type by itself")
 
 
-def split_by_type(
-    by_block: Mapping[int, str], types: Mapping[str, str], canaries_ns: Mapping[str, float] | None = None
-) -> dict[str, Nodes]:
-    """Return the nodes of each type of machine, in the order of their first blocks.
-
-    Raises:
-        ValueError: a node has no type.
-    """
-    parts: dict[str, dict[int, str]] = {}
-    for block in sorted(by_block):
-        check_types([by_block[block]], types)
-        parts.setdefault(types[by_block[block]], {})[block] = by_block[block]
-    return {
-        kind: Nodes(by_block=blocks, types=types, canaries_ns=dict(canaries_ns or {})) for kind, blocks in parts.items()
-    }
-
-
 def find_odd_nodes(nodes: Nodes) -> tuple[OddNode, ...]:
     """Return the nodes whose fastest canary is off the median of their type, by the limit for a process.
 
@@ -104,14 +87,14 @@ def is_odd(ratio: float) -> bool:
 def restrict_scores(scores: Mapping[str, Scores], nodes: Nodes) -> dict[str, Scores]:
     """Return the scores of all cells in the blocks of these nodes only."""
 
-    def keep(values: Mapping[int, float]) -> dict[int, float]:
+    def keep_blocks(values: Mapping[int, float]) -> dict[int, float]:
         return {block: value for block, value in values.items() if block in nodes.by_block}
 
     return {
         cell: replace(
             each,
-            floor=keep(each.floor),
-            typical=keep(each.typical),
+            floor=keep_blocks(each.floor),
+            typical=keep_blocks(each.typical),
             # Blocks that two cells may not be compared in are found here, and named.
             sampling={block: how for block, how in each.sampling.items() if block in nodes.by_block},
         )

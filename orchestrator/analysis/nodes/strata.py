@@ -24,10 +24,10 @@ NO_ESTIMATE = RatioEstimate(Interval(float("nan"), float("-inf"), float("inf")),
 def choose_by_node(by_block: Mapping[int, str], combine: Combine, alpha: float) -> ChooseEstimate:
     """Return the choice of an estimate that combines the differences of each node."""
 
-    def choose(blocks: Sequence[int]) -> EstimateRatio:
+    def choose_estimate(blocks: Sequence[int]) -> EstimateRatio:
         return partial(estimate_by_node, [by_block[block] for block in blocks], combine, alpha)
 
-    return choose
+    return choose_estimate
 
 
 def estimate_by_node(

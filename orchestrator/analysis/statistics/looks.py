@@ -21,15 +21,6 @@ def blocks_needed(pairs: int, alpha: float = ALPHA) -> int:
     return math.ceil(1 + math.log2(max(pairs, 1) / alpha))
 
 
-def blocks_needed_on_each(pairs: int, nodes: int, alpha: float = ALPHA) -> int:
-    """Return the blocks that each of several nodes needs, so that all of them together have `blocks_needed`.
-
-    Ranks are taken within nodes, but each rank still has its sign by the toss of a fair coin: the smallest p is 2 / 2^k
-    for k blocks on all nodes together.
-    """
-    return math.ceil(blocks_needed(pairs, alpha) / nodes)
-
-
 def list_looks(pairs: int) -> tuple[int, ...]:
     """Return the looks where ranks rest on so many pairs: the first has enough blocks for these, up to the second one.
 

@@ -44,7 +44,7 @@ class Costs:
     block: float
     node: float
 
-    def total(self, blocks: int, nodes: int) -> float:
+    def sum_costs(self, blocks: int, nodes: int) -> float:
         """Return the time of this many nodes with this many blocks each, summed over the nodes."""
         return nodes * (self.node + blocks * self.block)
 
@@ -87,7 +87,7 @@ def choose_blocks(
     best = math.sqrt(costs.node / costs.block * components.within / components.between)
     nearby = {min(most, max(fewest, whole)) for whole in (math.floor(best), math.ceil(best))}
     # The product is convex in the number of blocks, so one of the two neighbours is the best whole number.
-    return min(nearby, key=lambda blocks: components.predict_variance(blocks, 1) * costs.total(blocks, 1))
+    return min(nearby, key=lambda blocks: components.predict_variance(blocks, 1) * costs.sum_costs(blocks, 1))
 
 
 def plan_nodes(
@@ -109,5 +109,5 @@ def plan_nodes(
     for nodes in range(FEWEST_NODES, MOST_NODES + 1):
         expected = float(stdtrit(nodes - 1, 1 - alpha / 2)) * math.sqrt(components.predict_variance(blocks, nodes))
         if expected <= half_width:
-            return NodePlan(blocks, nodes, expected, costs.total(blocks, nodes))
+            return NodePlan(blocks, nodes, expected, costs.sum_costs(blocks, nodes))
     return None

@@ -48,7 +48,7 @@ class ShownTable:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a run says so far."""
+    """The results of a run so far."""
 
     alarms: Sequence[str]
     answer: Sequence[str]
@@ -60,7 +60,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come. `log` are the last lines of the running job."""
+    """The progress of a run. `log` are the last lines of the running job."""
 
     state: str
     text: str

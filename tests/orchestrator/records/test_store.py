@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.analysis.derivation.process import Process, derive_processes
+from orchestrator.analysis.derivation.run_reader import RunReader
 from orchestrator.errors import NewerVersion, UsageError
 from orchestrator.files import atomic
 from orchestrator.records import store
@@ -138,6 +140,13 @@ def test_a_file_that_is_no_record_is_named(make_run: MakeRun, make_record: MakeR
         run.read_records()
 
 
+def read_what_can_be(place: Store) -> tuple[list[Process], list[str]]:
+    """Return what is derived of the records that can be read, and why the others cannot."""
+    reader = RunReader(place)
+    reader.refresh()
+    return list(reader.processes), list(reader.skipped)
+
+
 def test_what_is_no_record_is_skipped_and_named_with_the_reason_for_whoever_wants_to_know(
     make_run: MakeRun, make_record: MakeRecord
 ) -> None:
@@ -148,8 +157,8 @@ def test_what_is_no_record_is_skipped_and_named_with_the_reason_for_whoever_want
     paths[0].write_bytes(b"")
     paths[1].write_text(json.dumps(json.loads(paths[1].read_text()) | {"schema_version": 99}))
     os.truncate(paths[2], 1 << 40)
-    skipped: list[str] = []
-    assert run.read_records(skipped) == records[3:]
+    kept, skipped = read_what_can_be(run)
+    assert kept == derive_processes(records[3:])
     assert [line.partition(" ")[0] for line in skipped] == [path.name for path in paths[:3]]
     reasons = ("Invalid JSON", "schema version 99 is not supported", "larger than 64 MiB")
     assert all(reason in line for reason, line in zip(reasons, skipped, strict=True))
@@ -379,6 +388,6 @@ def test_compressed_records_are_read_like_others(make_run: MakeRun, make_record:
     path.unlink()
     assert run.read_records() == before
     min(run.jobs_folder.glob("*.gz")).write_bytes(b"no gzip")
-    skipped = list[str]()
-    assert run.read_records(skipped) == before[:1]
+    kept, skipped = read_what_can_be(run)
+    assert kept == derive_processes(before[:1])
     assert skipped == [f"{path.name}.gz is not a gzip file"]

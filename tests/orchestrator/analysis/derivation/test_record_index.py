@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from orchestrator.analysis.derivation import record_index, run_reader
@@ -160,12 +161,29 @@ def test_a_damaged_index_counts_as_absent_and_is_replaced(place: Store, content:
 
 
 @pytest.mark.parametrize("step", range(0, 4000, 97))
-def test_an_index_with_a_changed_byte_never_breaks_the_reader(place: Store, step: int) -> None:
+def test_a_changed_byte_of_an_index_never_stops_its_reader(place: Store, step: int) -> None:
     anew = read_all(place)
     content = bytearray(place.index_path.read_bytes())
     content[len(content) * step // 4000] ^= 0xFF
     place.index_path.write_bytes(bytes(content))
     assert len(read_all(place)) == len(anew)
+
+
+@pytest.mark.parametrize("change", ["drop", "rename", "retype", "reorder"])
+def test_a_table_of_another_form_counts_as_absent(place: Store, change: str) -> None:
+    anew = read_all(place)
+    stamps = place.list_record_stamps()
+    table = record_index.make_table(anew, [stamps[process.file] for process in anew])
+    changed = {
+        "drop": lambda: table.drop_columns(["floor_ns"]),
+        "rename": lambda: table.rename_columns({"floor_ns": "typical_ns", "typical_ns": "floor_ns"}),
+        "retype": lambda: table.set_column(table.column_names.index("calls"), "calls", [[1.5] * len(table)]),
+        "reorder": lambda: table.select(sorted(table.column_names)),
+    }[change]()
+    with pa.OSFile(str(place.index_path), "wb") as file, pa.ipc.new_file(file, changed.schema) as writer:
+        writer.write_table(changed)
+    assert record_index.read_index(place, stamps) == {}
+    assert [*map(spell, read_all(place))] == [*map(spell, anew)]
 
 
 def test_a_link_in_its_place_is_not_followed(place: Store, tmp_path: Path) -> None:

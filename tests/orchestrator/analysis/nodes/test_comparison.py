@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.analysis.compare import Comparison, Scores, Verdict, compare_all_pairs, compare_pairs
-from orchestrator.analysis.nodes.comparison import NodesComparison, NodesResult, compare_by_type, compare_over_nodes
-from orchestrator.analysis.nodes.nodes import Nodes, split_by_type
+from orchestrator.analysis.nodes.comparison import NodesComparison, compare_over_nodes
+from orchestrator.analysis.nodes.nodes import Nodes
 from orchestrator.analysis.quality.comparability import Sampling
 from tests.orchestrator.analysis.nodes.sweeps import list_pairs, make_nodes, make_scores, make_sweep
 
@@ -296,25 +296,7 @@ def test_where_every_node_is_odd_there_is_no_answer_without_them() -> None:
     assert found.without is None
 
 
-def compare_two_types(by_block: dict[int, str]) -> dict[str, NodesResult]:
-    scores = make_sweep([0.05, 0.06, -0.05, -0.06], [6] * 4)
-    types = {"n1": "small", "n2": "small", "n3": "large", "n4": "large"}
-    return compare_by_type(scores, [PAIR], split_by_type(by_block, types), clone=PAIR)
-
-
-def test_each_type_has_its_figures_from_its_nodes_alone() -> None:
-    found = compare_two_types(dict(make_nodes([6] * 4).by_block))
-    assert {kind: each.nodes.names for kind, each in found.items()} == {"small": ("n1", "n2"), "large": ("n3", "n4")}
-    verdicts = {kind: each.comparisons[0].on_nodes.verdict for kind, each in found.items()}
-    assert verdicts == {"small": Verdict.SLOWER, "large": Verdict.FASTER}
-    assert all(each.comparisons[0].on_nodes.blocks == 12 for each in found.values())
-
-
 def test_a_block_without_a_node_is_refused_and_never_dropped() -> None:
-    by_block = dict(make_nodes([6] * 4).by_block)
-    del by_block[7]
-    with pytest.raises(ValueError, match="block 7 has no node"):
-        compare_two_types(by_block)
     with pytest.raises(ValueError, match="block 5 of cell 0 has no node"):
         compare_over_nodes(make_sweep([0.05], [6]), [PAIR], make_nodes([4]))
 

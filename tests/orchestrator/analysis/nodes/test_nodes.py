@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.analysis.compare import Scores
-from orchestrator.analysis.nodes.nodes import Nodes, OddNode, find_odd_nodes, restrict_scores, split_by_type
+from orchestrator.analysis.nodes.nodes import Nodes, OddNode, find_odd_nodes, restrict_scores
 from orchestrator.analysis.quality.comparability import Sampling
 from orchestrator.analysis.quality.flags import CANARY_LIMIT
 from tests.orchestrator.analysis.nodes.sweeps import KIND, make_nodes
@@ -25,25 +25,11 @@ def test_nodes_of_several_types_are_never_pooled() -> None:
 def test_a_node_without_a_type_is_refused() -> None:
     with pytest.raises(ValueError, match="the type of node n9 is not known"):
         Nodes(by_block={1: "n9"}, types=TYPES)
-    with pytest.raises(ValueError, match="the type of node n9 is not known"):
-        split_by_type({1: "n1", 2: "n9"}, TYPES)
 
 
 def test_no_nodes_are_refused() -> None:
     with pytest.raises(ValueError, match="no block has a node"):
         Nodes(by_block={}, types=TYPES)
-
-
-def test_blocks_are_divided_by_the_type_of_their_node() -> None:
-    parts = split_by_type({1: "n2", 2: "n1", 3: "n3", 4: "n2"}, TYPES, {"n1": 100.0})
-    assert list(parts) == ["large", "small"]
-    assert parts["large"].by_block == {1: "n2", 4: "n2"}
-    assert parts["small"].names == ("n1", "n3")
-    assert parts["small"].canaries_ns == {"n1": 100.0}
-
-
-def test_no_blocks_have_no_types() -> None:
-    assert split_by_type({}, TYPES) == {}
 
 
 @pytest.mark.parametrize("name", ["n1", "n3"])
@@ -74,11 +60,6 @@ def test_nodes_whose_canary_is_not_known_are_not_odd() -> None:
     assert find_odd_nodes(make_nodes([1, 1, 1], [100])) == ()
     # A node without a canary has a time of zero.
     assert find_odd_nodes(make_nodes([1, 1, 1], [100, 0, 101])) == ()
-
-
-def test_a_canary_of_a_node_of_another_type_decides_nothing() -> None:
-    parts = split_by_type({1: "n1", 2: "n2", 3: "n3"}, TYPES, {"n1": 100, "n2": 900, "n3": 101})
-    assert [find_odd_nodes(nodes) for nodes in parts.values()] == [(), ()]
 
 
 def test_scores_keep_the_blocks_of_some_nodes_only() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann, signed_rank_cdf, signed_rank_p
-from orchestrator.analysis.statistics.looks import ALPHA, blocks_needed, blocks_needed_on_each
+from orchestrator.analysis.statistics.looks import ALPHA, blocks_needed
 from orchestrator.analysis.statistics.stratified_ranks import (
     LARGEST_EXACT,
     is_approximated,
@@ -143,14 +143,9 @@ def test_at_the_limit_both_laws_agree() -> None:
         assert ends[0] == pytest.approx(ends[1], rel=0.01)
 
 
-@pytest.mark.parametrize(("pairs", "nodes", "blocks"), [(1, 1, 6), (1, 2, 3), (10, 3, 3), (10, 4, 3), (28, 8, 2)])
-def test_all_nodes_together_need_the_blocks_that_one_needs(pairs: int, nodes: int, blocks: int) -> None:
-    assert blocks_needed_on_each(pairs, nodes) == blocks
-
-
 @given(st.integers(1, 500), st.integers(1, 20), st.sampled_from([0.05, 0.04, 0.01]))
 def test_the_blocks_needed_on_each_node_make_the_smallest_p_pass(pairs: int, nodes: int, alpha: float) -> None:
-    each = blocks_needed_on_each(pairs, nodes, alpha)
+    each = math.ceil(blocks_needed(pairs, alpha) / nodes)
     assert each * nodes >= blocks_needed(pairs, alpha) > (each - 1) * nodes
     strata = [[1.0 + block for block in range(each)]] * nodes
     if not is_approximated([each] * nodes):

@@ -61,7 +61,7 @@ def test_no_other_number_of_blocks_is_more_precise_for_its_cost(between: float, 
     components, costs = VarianceComponents(0.015**2, between**2), Costs(block=20, node=node_s)
 
     def price(blocks: int) -> float:
-        return components.predict_variance(blocks, 1) * costs.total(blocks, 1)
+        return components.predict_variance(blocks, 1) * costs.sum_costs(blocks, 1)
 
     chosen = choose_blocks(components, costs, fewest=1)
     assert price(chosen) == min(price(blocks) for blocks in range(1, MOST_BLOCKS + 1))
@@ -73,10 +73,10 @@ def test_with_the_same_money_the_best_number_gives_the_least_error() -> None:
     chosen = choose_blocks(KNOWN, costs)
 
     def simulate(blocks: int) -> float:
-        nodes = int(budget / costs.total(blocks, 1))
+        nodes = int(budget / costs.sum_costs(blocks, 1))
         means = [np.mean(draw_nodes(KNOWN, blocks, nodes, rng)) for _ in range(3000)]
         # What is left of the budget is not spent, so the variance is taken at equal cost.
-        return float(np.var(means)) * costs.total(blocks, nodes) / budget
+        return float(np.var(means)) * costs.sum_costs(blocks, nodes) / budget
 
     best = simulate(chosen)
     assert best < 0.85 * simulate(1)
