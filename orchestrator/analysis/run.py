@@ -80,6 +80,11 @@ class Run:
         return cls(name=reader.place.name, manifest=of_type, records=records)
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """The records that are in none of the results on its own type of machine, each with the reason."""
+        return (*self.skipped, *(describe_foreign(each) for other in self.others for each in other.processes))
+
+    @property
     def machine_type(self) -> MachineType:
         """The type of the machine that measured this run."""
         return identify_type(self.manifest.host)
@@ -215,25 +220,26 @@ class Run:
 
     def find_records(self, processes: Iterable[Process]) -> list[JobRecord]:
         """Return the records of these processes."""
-        places = self._places
-        return [self.records[places[process.name]] for process in processes]
-
-    def find_record(self, text: str) -> JobRecord:
-        """Return the record of the job with this name, or of the only one whose name contains it.
-
-        Raises:
-            UsageError: no job matches, or several do.
-        """
-        names = list(self._places)
-        fitting = [text] if text in self._places else [name for name in names if text in name]
-        if len(fitting) != 1:
-            what = "no job matches" if not fitting else "several jobs match"
-            raise UsageError(f"{what} {text!r}; for example: {', '.join((fitting or names)[:5])}")
-        return self.records[self._places[fitting[0]]]
+        return [self.records[self._places[process.name]] for process in processes]
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
         return {process.name: place for place, process in enumerate(self.processes)}
+
+    def find_record(self, text: str) -> JobRecord:
+        """Return the record of the job with this name, on any type of machine, or of the only one that contains it.
+
+        Raises:
+            UsageError: no job matches, or several do.
+        """
+        every = (*self.others, self)
+        places = {each.name: (run.records, place) for run in every for place, each in enumerate(run.processes)}
+        fitting = [text] if text in places else [name for name in places if text in name]
+        if len(fitting) != 1:
+            what = "no job matches" if not fitting else "several jobs match"
+            raise UsageError(f"{what} {text!r}; for example: {', '.join((fitting or list(places))[:5])}")
+        records, place = places[fitting[0]]
+        return records[place]
 
     def _build_job_rows(self, per: Per) -> Iterable[Row]:
         if per == "job":

@@ -186,7 +186,7 @@ def add_run(read: SeriesByType, place: Store, began: datetime) -> None:
     if run.mixed:
         read.skipped.append(f"{run.name} is MIXED: its parts were measured under different conditions")
         return
-    read.skipped.extend(f"{run.name}: {reason}" for reason in run.skipped)
+    read.skipped.extend(f"{run.name}: {reason}" for reason in run.left_out)
     facts = make_facts(run, began)
     runs = read.runs.setdefault(run.machine_type, [])
     series = read.points.setdefault(run.machine_type, {})

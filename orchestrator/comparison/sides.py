@@ -87,7 +87,7 @@ def read_side(root: Path, text: str, across: Sequence[str] = ()) -> RunSide:
         cells=cells,
         processes={name: run.jobs.get(cell.id, ()) for name, cell in cells.items()},
         fastest_canary_ns=run.canary_ns,
-        skipped=run.skipped,
+        skipped=run.left_out,
     )
 
 

@@ -50,7 +50,7 @@ def export_document(run: Run) -> bytes:
     ended = f"Ended: {run.manifest.stopped}. " if run.manifest.stopped else ""
     notes = [
         *describe_mixture(run.mixed),
-        *describe_skipped(run.skipped),
+        *describe_skipped(run.left_out),
         f"{ended}{summarise_host(run.manifest.host)}. Run {run.name}.",
     ]
     return "\n\n".join([*parts, *map(escape_markdown, notes)]).encode() + b"\n"

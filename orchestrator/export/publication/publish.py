@@ -52,8 +52,8 @@ def check_publishable(run: Run, writer: int | None, *, with_code: bool) -> None:
         raise UsageError(f"{run.name} is unfinished; continue it with: python -m orchestrator resume {run.name}")
     if run.mixed:
         raise UsageError(f"{run.name} is mixed: its parts were measured under different conditions; begin a new run")
-    if run.skipped:
-        raise UsageError(f"{run.name} has a record that does not count: {run.skipped[0]}; begin a new run")
+    if run.left_out:
+        raise UsageError(f"{run.name} has a record that does not count: {run.left_out[0]}; begin a new run")
     for record in run.records:
         spec = record.spec
         if spec.model is not None:

@@ -118,7 +118,7 @@ def collect_values(run: Run) -> dict[str, Any]:
     return {
         "run": run.name,
         "manifest": manifest,
-        "skipped": [*describe_skipped(run.skipped)],
+        "skipped": [*describe_skipped(run.left_out)],
         "names": collect_filter_names(run),
         "alarms": alarms,
         "answer": answer,

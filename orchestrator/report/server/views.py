@@ -89,7 +89,7 @@ def build_results(run: Run) -> Results:
         alarms=list_alarms(run.groups),
         answer=answer,
         machine=run.machine_type.label,
-        skipped=[*describe_skipped(run.skipped)],
+        skipped=[*describe_skipped(run.left_out)],
         tables=shown,
         notes=notes,
     )

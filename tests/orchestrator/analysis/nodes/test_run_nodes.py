@@ -13,6 +13,7 @@ from orchestrator.analysis.nodes.run_nodes import find_nodes
 from orchestrator.analysis.process_scores import score_processes
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
+from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.records.store import Store
 from orchestrator.report.nodes.types import describe_run_turnarounds
 from schemas.job import Cell
@@ -179,3 +180,20 @@ def test_a_record_of_another_machine_that_is_no_node_is_left_out_as_before(
     assert run.others == ()
     assert len(run.skipped) == 1
     assert "another type of machine" in run.skipped[0]
+
+
+def test_whatever_shows_one_type_alone_names_the_records_of_the_others(mixed: Store, inside: Inside) -> None:
+    run = Run.from_store(mixed)
+    assert len(run.left_out) == 48
+    assert all("was measured on another type of machine" in reason for reason in run.left_out)
+    for command in (("export", "mixed", "--format", "csv"), ("report", "mixed")):
+        assert "Skipped 48 records" in inside(*command).err
+    assert "Skipped" not in inside("show", "mixed").err
+    said = inside("publish", "mixed", "--to", "published")
+    assert (said.code, "has a record that does not count" in said.err) == (ExitCode.USAGE, True)
+
+
+def test_a_job_on_any_type_can_be_shown(mixed: Store, inside: Inside) -> None:
+    (other,) = Run.from_store(mixed).others
+    name = other.processes[0].name
+    assert name in inside("show", "mixed", name).out
