@@ -240,6 +240,8 @@ def choose_optimizers(axes: dict[str, Any], listed: str | None) -> None:
 
 def add_machines(said: dict[str, Any], nodes: str | None) -> None:
     """Add the machines to the data of a sweep that runs on several: a number of nodes or their names, and settings."""
+    if "cluster" not in said:
+        return
     from orchestrator.planning.cluster_file import add_user_cluster
 
     if nodes is not None:
