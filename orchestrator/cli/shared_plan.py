@@ -32,5 +32,5 @@ def plan_shares(spec: SweepSpec, known: Mapping[str, float]) -> SharedPlan:
         raise UsageError("--profile is for one machine; leave it out, and profile on a node without --on")
     planned = build_plan(spec, affinity.list_cores(), is_elsewhere=True)
     engine = open_engine(spec.cluster, len(planned.cells))
-    nodes = sum(place.slots for place in engine.offers())
+    nodes = sum(place.slots for place in engine.list_places())
     return SharedPlan(planned, lay_out_shares(spec.stop, spec.cluster, nodes, planned.estimate_block_s(known)), engine)

@@ -68,7 +68,7 @@ def lead_run(head: Head, console: Console, wanted: OutputForms) -> ExitCode:
     run = head.run
     try:
         with Interrupts() as interrupts, open_view(console) as show:
-            interrupted = head.lead(interrupts, show)
+            interrupted = head.measure_missing(interrupts, show)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume with: "

@@ -16,7 +16,7 @@ import pytest
 from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.planning import cluster_file
-from orchestrator.records.nodes import list_nodes, map_blocks_to_nodes
+from orchestrator.records.nodes import list_nodes
 from orchestrator.records.store import Store, find_run
 from schemas.job import JobSpec
 from schemas.record import JobRecord
@@ -70,6 +70,15 @@ def open_run(folder: Path, name: str) -> Store:
     return find_run(folder / "runs", name)
 
 
+def map_blocks(records: list[JobRecord]) -> dict[int, set[str]]:
+    """Return the nodes that have measured each block."""
+    found: dict[int, set[str]] = {}
+    for record in records:
+        assert record.placement is not None
+        found.setdefault(record.spec.block, set()).add(record.placement.node)
+    return found
+
+
 def index_jobs(records: list[JobRecord]) -> dict[tuple[int, str], JobSpec]:
     return {(record.spec.block, record.spec.cell.id): record.spec for record in records}
 
@@ -86,7 +95,7 @@ def test_shares_measure_the_jobs_that_one_machine_would(swept: Path) -> None:
 def test_each_record_names_its_node_and_each_block_is_of_one(swept: Path) -> None:
     records = open_run(swept, "shared").read_records()
     assert len(list_nodes(records)) == 1  # both shares ran on this machine
-    assert sorted(map_blocks_to_nodes(records)) == [1, 2, 3, 4]
+    assert sorted(map_blocks(records)) == [1, 2, 3, 4]
     shares = {(record.spec.block, record.placement.share) for record in records if record.placement}
     assert shares == {(1, 1), (2, 1), (3, 2), (4, 2)}
     assert {record.placement for record in open_run(swept, "local").read_records()} == {None}
@@ -132,7 +141,7 @@ def test_a_run_is_extended_by_blocks_that_are_new_shares(copied: Path) -> None:
     said = run_program(copied, "resume", "shared", "--blocks", "+4", "--no-report")
     assert said.returncode == ExitCode.FINE, said.stderr
     found = open_run(copied, "shared")
-    assert sorted(map_blocks_to_nodes(found.read_records())) == list(range(1, 9))
+    assert sorted(map_blocks(found.read_records())) == list(range(1, 9))
     assert {each.share for record in found.read_records() if (each := record.placement)} == {1, 2, 3, 4}
     check_publication(copied, list_nodes(found.read_records()))
 
@@ -188,7 +197,7 @@ def test_ctrl_c_ends_all_shares_and_resume_measures_the_rest(tmp_path: Path) -> 
     assert head.returncode == ExitCode.INTERRUPTED
     assert "This run is unfinished. Continue it with: python -m orchestrator resume" in said
     assert run_program(tmp_path, "resume", "--no-report").returncode == ExitCode.FINE
-    assert sorted(map_blocks_to_nodes(find_run(tmp_path / "runs", "latest").read_records())) == list(range(1, 9))
+    assert sorted(map_blocks(find_run(tmp_path / "runs", "latest").read_records())) == list(range(1, 9))
 
 
 # Plans and mistakes, which start nothing
@@ -309,6 +318,6 @@ def test_a_run_for_kubernetes_waits_for_its_job_and_takes_what_pods_write(tmp_pa
             subprocess.run(container["command"], env=variables, check=True, timeout=100)
         assert head.wait(60) == ExitCode.FINE
     records = find_run(tmp_path / "runs", "latest").read_records()
-    assert map_blocks_to_nodes(records) == {1: "pool-0", 2: "pool-1"}
+    assert map_blocks(records) == {1: {"pool-0"}, 2: {"pool-1"}}
     again = run_program(tmp_path, "cluster-job", "latest", "--image", "i", "--claim", "c")
     assert "has no share that waits; hand out what is missing with `resume`" in again.stderr
