@@ -8,7 +8,8 @@ from schemas.base import Model, PositiveInt
 from schemas.limits import Seconds
 
 # No leading dash: a name becomes an argument of another program.
-NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")]
+NODE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
+NodeName = Annotated[str, Field(pattern=NODE_NAME_PATTERN)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Files = Literal["shared", "stream"]
 

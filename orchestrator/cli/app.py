@@ -125,16 +125,18 @@ def plan(request: dict[str, Any], runs: RUNS_OPTION = DEFAULT_RUNS, as_json: AS_
     show_plan(request, runs, as_json=as_json)
 
 
-@app.command(hidden=True)
-def share(node: Annotated[str, typer.Option(help="the name of this node (default: that of the machine)")] = "") -> None:
+@app.command("share", hidden=True)
+def run_share(
+    node: Annotated[str, typer.Option(help="the name of this node (default: that of the machine)")] = "",
+) -> None:
     """Measure the blocks that a request on standard input asks for. A command for the programs that place shares."""
-    from orchestrator.cli.commands.share import run_share
+    from orchestrator.cli.commands.share import measure_requested_share
 
-    raise typer.Exit(run_share(node))
+    raise typer.Exit(measure_requested_share(node))
 
 
 @app.command("cluster-job", epilog="Example: cluster-job latest --image plumbline --claim runs | kubectl apply -f -")
-def cluster_job(
+def show_cluster_job(
     image: Annotated[str, typer.Option(help="a container image with this version of the program")],
     claim: Annotated[str, typer.Option(help="the volume claim that holds the folder of the runs")],
     run: RUN = "latest",

@@ -1,16 +1,14 @@
-"""The plan of a sweep on several machines. Its imports are few, because `plan` must not wait for them."""
+"""The plan of a sweep on several machines, for `plan` and `sweep`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.errors import UsageError
 from orchestrator.execution.shares import Engine
 from orchestrator.execution.shares.engines import open_engine
 from orchestrator.machine import affinity
-from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE, seconds_by_mode
 from orchestrator.planning.plan import Plan, build_plan
 from orchestrator.planning.shares import ShareLayout, lay_out_shares
-from orchestrator.records import store
 from schemas.sweep import SweepSpec
 
 
@@ -23,8 +21,8 @@ class SharedPlan:
     engine: Engine
 
 
-def plan_shares(spec: SweepSpec, root: Path) -> SharedPlan:
-    """Plan a sweep on several machines, which are asked for their number of nodes.
+def plan_shares(spec: SweepSpec, known: Mapping[str, float]) -> SharedPlan:
+    """Plan a sweep on several machines, which are asked for their number of nodes. `known` are durations by mode.
 
     Raises:
         UsageError: there are none, or the sweep cannot be shared out.
@@ -34,6 +32,5 @@ def plan_shares(spec: SweepSpec, root: Path) -> SharedPlan:
         raise UsageError("--profile is for one machine; leave it out, and profile on a node without --on")
     planned = build_plan(spec, affinity.list_cores(), is_elsewhere=True)
     engine = open_engine(spec.cluster, len(planned.cells))
-    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
-    nodes = sum(place.slots for place in engine.offers())
+    nodes = sum(place.slots for place in engine.list_places())
     return SharedPlan(planned, lay_out_shares(spec.stop, spec.cluster, nodes, planned.estimate_block_s(known)), engine)

@@ -19,7 +19,7 @@ from orchestrator.execution.shares.engines import open_engine
 from orchestrator.execution.shares.head import MAX_NAMED, Head, Show, fix_blocks
 from orchestrator.format import to_printable
 from orchestrator.machine import fingerprint
-from orchestrator.planning.extension import ExtensionRequest
+from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE, seconds_by_mode
 from orchestrator.processes.signals import Interrupts
 from orchestrator.progress.shares import ShareLines, ShareTable
 from orchestrator.records import provenance, store
@@ -29,7 +29,8 @@ from schemas.sweep import SweepSpec
 
 def run_shared_sweep(spec: SweepSpec, root: Path, wanted: OutputForms, command: Sequence[str]) -> ExitCode:
     """Run a sweep on several machines to its end, and show its results."""
-    console, shared = Console(stderr=wanted.as_json), plan_shares(spec, root)
+    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
+    console, shared = Console(stderr=wanted.as_json), plan_shares(spec, known)
     began = datetime.now().astimezone()
     plain = make_manifest(shared.plan, fingerprint.take_fingerprint(), began, command, {})
     manifest = fix_blocks(plain, shared.layout, began)
@@ -62,22 +63,12 @@ def resume_shared_run(run: store.Store, manifest: Manifest, console: Console, wa
     return lead_run(Head(run, begun, open_engine(manifest.sweep.cluster, len(manifest.cells))), console, wanted)
 
 
-def check_extension(manifest: Manifest, asked: ExtensionRequest) -> None:
-    """Check that a run on several machines is extended by blocks alone.
-
-    Raises:
-        UsageError: something else was asked for.
-    """
-    if manifest.sweep.is_shared_out and (asked.budget, asked.precision) != (None, None):
-        raise UsageError("a run on several machines is extended by --blocks alone, such as --blocks +8")
-
-
 def lead_run(head: Head, console: Console, wanted: OutputForms) -> ExitCode:
     """Measure what a run lacks, and show its results."""
     run = head.run
     try:
         with Interrupts() as interrupts, open_view(console) as show:
-            interrupted = head.lead(interrupts, show)
+            interrupted = head.measure_missing(interrupts, show)
     except OSError as error:
         raise UsageError(
             f"{error.filename or run.folder}: {error.strerror}; everything before is kept; fix that, and resume with: "

@@ -240,10 +240,14 @@ def choose_optimizers(axes: dict[str, Any], listed: str | None) -> None:
 
 def add_machines(said: dict[str, Any], nodes: str | None) -> None:
     """Add the machines to the data of a sweep that runs on several: a number of nodes or their names, and settings."""
-    from orchestrator.planning.cluster_file import add_user_cluster
+    if "cluster" not in said:
+        return
+    from orchestrator.planning.cluster_file import add_user_cluster, parse_nodes
 
     if nodes is not None:
-        said["cluster"]["nodes"] = int(nodes) if nodes.isdecimal() else split_commas(nodes)
+        if not said["cluster"].get("on"):
+            raise UsageError("--nodes is for --on; add --on slurm, or --on 'ssh {node} {command}'")
+        said["cluster"]["nodes"] = parse_nodes(nodes)
     add_user_cluster(said)
 
 

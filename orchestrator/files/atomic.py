@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import gzip
-import mmap
 import os
 import re
 import secrets
@@ -124,17 +123,6 @@ def open_regular(path: Path) -> IO[bytes]:
         os.close(descriptor)  # fdopen() would leave the descriptor of a folder open
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
-
-
-def map_regular(path: Path) -> mmap.mmap:
-    """Map a regular file of a run into memory, where it takes none until it is looked at.
-
-    Raises:
-        OSError: there is no such file.
-        ValueError: it is empty.
-    """
-    with open_regular(path) as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def read_limited_bytes(path: Path) -> bytes:

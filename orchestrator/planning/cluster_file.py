@@ -1,6 +1,6 @@
-"""The user's file of machines: settings of `[cluster]` for all sweeps, which a sweep file and options override."""
+"""Settings of machines: the user's file of `[cluster]` for all sweeps, which a sweep file and options override."""
 
-from collections.abc import Mapping
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import platformdirs
 
 from orchestrator.errors import UsageError
 from orchestrator.files.toml import load_model, read_toml
-from schemas.cluster import Cluster
+from schemas.cluster import NODE_NAME_PATTERN, Cluster
 
 
 def find_cluster_file() -> Path:
@@ -20,15 +20,23 @@ def add_user_cluster(said: dict[str, Any], path: Path | None = None) -> None:
     """Add the user's settings to the data of a sweep that runs on other machines. The file alone starts nothing.
 
     Raises:
-        UsageError: the file is invalid, or `--nodes` stands alone.
+        UsageError: the file is invalid.
     """
-    cluster, source = said.get("cluster"), path or find_cluster_file()
-    if not isinstance(cluster, Mapping):
-        return
-    if not cluster.get("on"):
-        if "nodes" in cluster and set(cluster) <= {"nodes"}:
-            raise UsageError("--nodes is for --on; add --on slurm, or --on 'ssh {node} {command}'")
-        return
-    if source.is_file():
+    cluster, source = said["cluster"], path or find_cluster_file()
+    if cluster.get("on") and source.is_file():
         load_model(source, Cluster)
         said["cluster"] = {**read_toml(source), **cluster}
+
+
+def parse_nodes(text: str) -> int | tuple[str, ...]:
+    """Return the number of nodes, or their names.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    if text.isdecimal() or not all(re.match(NODE_NAME_PATTERN, name) for name in names):
+        raise UsageError(f"--nodes must be a number such as 4, or names such as n1,n2, not {text[:80]!r}")
+    return names

@@ -39,6 +39,7 @@ def extend_manifest(run: Run, asked: ExtensionRequest, spent_s: float, now: date
         UsageError: an option is no extension, or the run could not use it.
     """
     manifest, before = run.manifest, run.manifest.sweep.stop
+    check_options(manifest, asked)
     changes = dict[str, Any]()
     if asked.blocks is not None:
         changes["blocks"] = count_wanted_blocks(run, asked.blocks)
@@ -69,6 +70,16 @@ def extend_manifest(run: Run, asked: ExtensionRequest, spent_s: float, now: date
     if not least:
         check_use(run, extended, spent_s)
     return extended
+
+
+def check_options(manifest: Manifest, asked: ExtensionRequest) -> None:
+    """Check that a run on several machines, whose results do not end it, is extended by blocks alone.
+
+    Raises:
+        UsageError: something else was asked for.
+    """
+    if manifest.sweep.is_shared_out and (asked.budget, asked.precision) != (None, None):
+        raise UsageError("a run on several machines is extended by --blocks alone, such as --blocks +8")
 
 
 def count_wanted_blocks(run: Run, text: str) -> int:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from orchestrator.errors import UsageError
 from orchestrator.files.atomic import M, read_limited_bytes, read_model, write_bytes, write_model, write_text
-from orchestrator.records.store import MANIFEST, Store, job_name
+from orchestrator.records.store import Store, job_name
 from schemas.record import JobRecord
 from schemas.share import ClosedBlock, Lease, ShareEnd, ShareSpec
 
@@ -43,14 +43,14 @@ class ShareStore:
         return int(share), int(attempt)
 
     @property
+    def run_hash(self) -> str:
+        """A short name of the run on this file system, by which an engine tells the jobs of several runs apart."""
+        return hashlib.sha256(str(self.folder.parent.resolve()).encode()).hexdigest()[:12]
+
+    @property
     def run(self) -> Store:
         """The same folder as that of a run."""
         return Store(self.folder)
-
-    @property
-    def manifest_name(self) -> str:
-        """The name of the manifest in this folder."""
-        return MANIFEST
 
     @property
     def spec_path(self) -> Path:
@@ -130,7 +130,7 @@ class ShareStore:
                 seen.append(0)
         return seen[0], seen[1]
 
-    def withdraw(self) -> None:
+    def withdraw_attempt(self) -> None:
         """Ask the node to end the attempt, or keep it from beginning."""
         with suppress(FileExistsError):
             self._withdrawal_path.touch(exist_ok=False)

@@ -39,7 +39,7 @@ class TakenBlocks:
     kept: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """Blocks that do not count, by attempt."""
 
-    def add(self, entry: TakenBlock) -> None:
+    def add_entry(self, entry: TakenBlock) -> None:
         """Enter a block, and flush the list to the disk.
 
         Raises:
@@ -65,7 +65,7 @@ class TakenBlocks:
         else:
             self.by_block[entry.block] = attempt
 
-    def forget(self, block: int) -> None:
+    def forget_block(self, block: int) -> None:
         """Forget a block whose records are gone; measured again, it is entered again."""
         self.by_block.pop(block, None)
 

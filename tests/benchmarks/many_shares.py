@@ -64,11 +64,11 @@ class SimulatedNodes:
         """Return the simulated time."""
         return self.now_s
 
-    def offers(self) -> Sequence[Place]:
+    def list_places(self) -> Sequence[Place]:
         """Return one place for all nodes."""
         return [Place("", self.nodes)]
 
-    def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
+    def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Begin shares."""
         del place
         began = time.process_time()
@@ -87,13 +87,13 @@ class SimulatedNodes:
         running, gone = EngineState("running"), EngineState("gone")
         return {each.number: running if each.number in self.due else gone for each in attempts}
 
-    def cancel(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
+    def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Do nothing: no share has to be cancelled."""
 
-    def fetch(self, attempt: ShareStore) -> None:
+    def fetch_files(self, attempt: ShareStore) -> None:
         """Do nothing: the files are there."""
 
-    def wait(self, seconds: float, interrupts: Interrupts | None = None) -> None:
+    def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         """Let the time pass, and the nodes measure."""
         del interrupts
         began = time.process_time()
@@ -117,7 +117,7 @@ class SimulatedNodes:
         closed = {"block": block, "records": {name: hash_bytes(content)}}
         (attempt.folder / "closed" / f"{block}.json").write_text(json.dumps(closed))
 
-    def close(self) -> None:
+    def end_processes(self) -> None:
         """Do nothing: nothing runs."""
 
 
@@ -154,9 +154,9 @@ def measure_head(folder: Path, nodes: int, blocks: int) -> Cost:
     engine, collector = SimulatedNodes(nodes), make_collector(run, frozenset({CELL.id}), lambda _: None)
     ranges = ((share, 1 + blocks * (share - 1), blocks * share) for share in range(1, nodes + 1))
     waiting = deque[Callable[[], ShareSpec]](partial(make_share, first, last, share) for share, first, last in ranges)
-    head = Dispatcher(run, engine, collector, 120.0, waiting, clock=engine.clock)
+    head = Dispatcher(run, engine, collector, 120.0, waiting, engine.list_places(), clock=engine.clock)
     before_mib, began = read_peak_mib(), time.process_time()
-    head.follow(Interrupts(), lambda _rows, _waiting: None)
+    head.follow_shares(Interrupts(), lambda _rows, _waiting: None)
     spent_s = time.process_time() - began - engine.own_cpu_s
     names = {path.name for path in run.jobs_folder.iterdir()}
     whole = not head.failed and len(names) == nodes * blocks and not collector.taken.list_missing(nodes * blocks)

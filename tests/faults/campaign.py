@@ -14,8 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,12 +24,24 @@ import psutil
 
 from orchestrator.execution.event_stream import MAX_LINE_BYTES
 from orchestrator.processes.cgroup import CONTROLLERS, CgroupManager
-from orchestrator.processes.watchdog import CGROUP_ROOT, NAME_PREFIX, find_marked, write_kernel_file
-from schemas.record import JobRecord, Manifest
+from orchestrator.processes.watchdog import CGROUP_ROOT, NAME_PREFIX, write_kernel_file
+from tests.faults.disturbed_sweep import (
+    FILLER,
+    PATIENCE_S,
+    PROGRAM,
+    ROOT,
+    VARIABLE,
+    DisturbedSweep,
+    can_mount,
+    disturb_sweep,
+    fill_disk,
+    kill_with_watchdog,
+    mount_small_disk,
+    signal_program,
+    wait_for_moment,
+    wait_until_none,
+)
 
-PROGRAM = [sys.executable, "-m", "orchestrator"]
-ROOT = Path(__file__).resolve().parents[2]
-VARIABLE = "PLUMBLINE_CAMPAIGN"
 # The time within which all processes must end. A worker that has just started checks for its parent only after a while.
 LEAVE_S = 5.0
 SWEEP = """\
@@ -56,54 +66,24 @@ blocks = 2
 """
 # The rough duration of a job: moments are drawn from the time of four.
 START_S = {"numpy": 1.0, "torch": 3.0, "tensorflow": 6.0, "synthetic": 1.0}
-PATIENCE_S = 180
 # Outcomes of a job that reached its report; on a busy machine not every report is a good measurement.
 REPORTED = ("measured", "nonlinear", "overhead-dominated")
 MOST_RESUMES = 3
-SMALL = "4m"
-FILLER = "filler"
 
 
 @dataclass
-class Trial:
-    """One sweep, its fault, and the promises that it broke."""
+class Trial(DisturbedSweep):
+    """One sweep with a framework."""
 
-    folder: Path
-    fault: str
     framework: str
-    moment_s: float
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
-    hit: bool = False
-    broken: list[str] = field(default_factory=list)
     guests: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     orchestrators: list[int] = field(default_factory=list)
 
-    @property
-    def run_folder(self) -> Path | None:
-        """The run's folder once it has a manifest: an orchestrator that is killed earlier has begun nothing."""
-        return next((path.parent for path in self.folder.glob("runs/*/manifest.json")), None)
-
     def start_orchestrator(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start the orchestrator in the trial's folder; it and all its workers carry the trial's mark."""
-        with (self.folder / "out").open("ab") as out:
-            started = subprocess.Popen(
-                [*PROGRAM, *arguments],
-                cwd=self.folder,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                env=dict(os.environ) | {VARIABLE: self.mark, "PYTHONPATH": str(ROOT)},
-            )
+        """Start the orchestrator, and keep its id."""
+        started = self.start_program(*arguments)
         self.orchestrators.append(started.pid)
         return started
-
-    def read_records(self) -> list[JobRecord]:
-        """Read all records."""
-        return [JobRecord.model_validate_json(text) for text in self.read_files().values()]
-
-    def read_files(self) -> dict[str, bytes]:
-        """Return the bytes of all records, by file name."""
-        return {path.name: path.read_bytes() for path in sorted(self.folder.glob("runs/*/jobs/*.json"))}
 
     def count_reported(self) -> Counter[str]:
         """Count the jobs of each cell that reached a report."""
@@ -115,13 +95,6 @@ class Trial:
         variables = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
         said = subprocess.run(command, cwd=self.folder, env=variables, stdout=subprocess.PIPE, check=False).stdout
         return {cell["id"] for group in json.loads(said or b'{"groups":[]}')["groups"] for cell in group["cells"]}
-
-    def is_finished(self) -> bool:
-        """Return whether the manifest says that nothing is missing."""
-        return (
-            self.run_folder is not None
-            and Manifest.model_validate_json((self.run_folder / "manifest.json").read_bytes()).finished
-        )
 
 
 @dataclass(frozen=True)
@@ -157,25 +130,6 @@ def signal_child(
         return False
 
     return act
-
-
-def signal_orchestrator(number: signal.Signals) -> Callable[[Trial, psutil.Process], bool]:
-    """Make an action that sends a signal to the orchestrator."""
-
-    def act(_trial: Trial, program: psutil.Process) -> bool:
-        program.send_signal(number)
-        return True
-
-    return act
-
-
-def kill_with_watchdog(_trial: Trial, program: psutil.Process) -> bool:
-    """Kill the orchestrator and its watchdog at once."""
-    for child in program.children():
-        if "watchdog" in " ".join(child.cmdline()):
-            child.kill()
-    program.kill()
-    return True
 
 
 def cut_power(trial: Trial, program: psutil.Process) -> bool:
@@ -252,16 +206,6 @@ def find_channel(pid: int) -> Path | None:
     return None
 
 
-def fill_disk(trial: Trial, _program: psutil.Process) -> bool:
-    """Fill the disk of the run to the last byte."""
-    with contextlib.suppress(OSError), (trial.folder / "runs" / FILLER).open("wb", buffering=0) as filler:
-        for size in (1 << 16, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    filler.write(bytes(size))
-    return True
-
-
 def do_nothing(_trial: Trial, _program: psutil.Process) -> bool:
     """Do nothing: the worker brings the fault about itself."""
     return True
@@ -277,10 +221,10 @@ FAULTS: dict[str, Fault] = {
     "worker SIGTERM": Fault(signal_child(is_worker, signal.SIGTERM), {"killed": "SIGTERM ended it"}),
     "worker SIGSTOP": Fault(signal_child(is_worker, signal.SIGSTOP), {"timeout": "because a signal had stopped it"}),
     "judge SIGKILL": Fault(signal_child(is_judge, signal.SIGKILL), {"measured": ""}),
-    "orchestrator SIGKILL": Fault(signal_orchestrator(signal.SIGKILL), LOST),
-    "orchestrator SIGINT": Fault(signal_orchestrator(signal.SIGINT), STOPPED),
-    "orchestrator SIGTERM": Fault(signal_orchestrator(signal.SIGTERM), STOPPED),
-    "orchestrator SIGHUP": Fault(signal_orchestrator(signal.SIGHUP), STOPPED),
+    "orchestrator SIGKILL": Fault(signal_program(signal.SIGKILL), LOST),
+    "orchestrator SIGINT": Fault(signal_program(signal.SIGINT), STOPPED),
+    "orchestrator SIGTERM": Fault(signal_program(signal.SIGTERM), STOPPED),
+    "orchestrator SIGHUP": Fault(signal_program(signal.SIGHUP), STOPPED),
     "orchestrator and watchdog SIGKILL": Fault(kill_with_watchdog, LOST),
     "power": Fault(cut_power, LOST),
     "half an event": Fault(write_events(b'{"kind":"phase","na'), GARBLED),
@@ -328,14 +272,14 @@ def run_undisturbed(sweep: str) -> tuple[frozenset[str], Mapping[str, int]]:
     """Return the cells of an undisturbed sweep's final table, and the number of their jobs that reported."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sweep.toml").write_text(sweep)
-        made = Trial(Path(folder), "nothing", "", 0)
+        made = Trial(Path(folder), "nothing", 0, "")
         made.start_orchestrator("sweep", "sweep.toml").wait(PATIENCE_S)
         return frozenset(made.list_cells()), made.count_reported()
 
 
 def run_trial(folder: Path, fault: str, framework: str, moment_s: float) -> Trial:
     """Run one trial, and record the promises that it broke."""
-    made = Trial(folder, fault, framework, moment_s)
+    made = Trial(folder, fault, moment_s, framework)
     (folder / "sweep.toml").write_text(make_sweep_file(fault, framework))
     with mount_small_disk(folder / "runs") if fault in ON_A_SMALL_DISK else contextlib.nullcontext():
         before = run_disturbed(made)
@@ -348,72 +292,25 @@ def run_trial(folder: Path, fault: str, framework: str, moment_s: float) -> Tria
     return made
 
 
-@contextlib.contextmanager
-def mount_small_disk(folder: Path) -> Iterator[None]:
-    """Mount a disk of a few MiB at a folder."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", folder], check=True, capture_output=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@cache
-def can_mount() -> bool:
-    """Return whether a small disk can be mounted here."""
-    try:
-        with tempfile.TemporaryDirectory() as folder, mount_small_disk(Path(folder) / "disk"):
-            return True
-    except (OSError, subprocess.CalledProcessError):
-        return False
-
-
 def run_disturbed(made: Trial) -> dict[str, bytes]:
     """Run the sweep with its fault, and return the records that existed at that moment."""
     started = made.start_orchestrator("sweep", "sweep.toml")
-    program = psutil.Process(started.pid)
-    while started.poll() is None and made.run_folder is None:
-        time.sleep(0.01)
-    until = time.monotonic() + made.moment_s
-    while started.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-    before = made.read_files()
-    act = EVERY[made.fault].act
-    while started.poll() is None and not made.hit:
-        with contextlib.suppress(psutil.Error):  # the process it inspects may be ending just now
-            made.hit = act(made, program)
-        time.sleep(0.005)
+    before = wait_for_moment(made, started)
+    made.hit = disturb_sweep(made, started, EVERY[made.fault].act)
     started.wait(PATIENCE_S)
-    until = time.monotonic() + LEAVE_S
-    while (there := find_left(made)) and time.monotonic() < until:
-        time.sleep(0.1)
-    made.broken += [f"left running: {pid}" for pid in there]
+    made.broken += [f"left running: {each.pid}" for each in wait_until_none(made.find_marked_processes, LEAVE_S)]
     if made.fault == "power" and before:
         before = {name: text for name, text in before.items() if made.read_files().get(name) == text}
     return before
 
 
-def find_left(made: Trial) -> list[int]:
-    """Return the trial's running processes by the mark in their environment, which the watchdog lacks."""
-    wanted = f"{VARIABLE}={made.mark}".encode()
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if wanted in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
-                found.append(process.pid)
-        except OSError:
-            continue
-    return found
-
-
 def find_broken(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
     """Yield the broken promises, in words."""
-    after = made.read_files()
     if not made.is_finished():
         yield "it could not be resumed to its end"
-    yield from (f"record lost: {name}" for name, text in before.items() if after.get(name) != text)
-    yield from (f"left running at the end: {pid}" for pid in [*find_left(made), *find_survivors(made)])
+    yield from made.list_lost_records(before)
+    left = [each.pid for each in made.find_marked_processes()]
+    yield from (f"left running at the end: {pid}" for pid in [*left, *made.find_survivors()])
     yield from (f"a guest was left: {each.args!r}" for each in made.guests if each.poll() is None)
     yield from (f"control group left: {path}" for pid in made.orchestrators for path in find_cgroups(pid))
     causes = EVERY[made.fault].causes
@@ -431,13 +328,6 @@ def find_broken(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
     }
     if lost and not (any(each in made.fault for each in COSTLY) and sum(lost.values()) == 1):
         yield f"another number of jobs: {lost} fewer than undisturbed"
-
-
-def find_survivors(made: Trial) -> list[int]:
-    """Return the processes with the mark of the run's last orchestrator."""
-    assert made.run_folder is not None
-    _, _, mark = (made.run_folder / ".lock").read_text().partition(" ")
-    return find_marked(mark) if mark else []
 
 
 def run_campaign(mix: Mapping[str, int], seed: int) -> list[Trial]:

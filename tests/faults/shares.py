@@ -7,293 +7,31 @@
 import argparse
 import contextlib
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psutil
-
-from orchestrator.processes.watchdog import find_marked
-from schemas.record import JobRecord, Manifest
-from tests.faults.campaign import FILLER, PROGRAM, ROOT, VARIABLE, mount_small_disk
-from tests.faults.slurm_cluster import NODES, SlurmCluster, run_slurm
+from tests.faults.disturbed_sweep import (
+    FILLER,
+    PATIENCE_S,
+    disturb_sweep,
+    mount_small_disk,
+    wait_for_moment,
+    wait_until_none,
+)
+from tests.faults.share_faults import BLOCKS, WITH_SLURM, WITH_SSH, Act, Trial
+from tests.faults.slurm_cluster import run_slurm
 from tests.faults.ssh_server import run_ssh_server
 
-BLOCKS = 6
-SHARE_BLOCKS = 2
-JOBS = 2 * BLOCKS
-PATIENCE_S = 180
 # A controller that was killed learns some time later that a job has ended.
 LEAVE_S = 60.0
 MOST_RESUMES = 4
 # The time in which all shares end, more or less.
 LONGEST_S = 14.0
-SWEEP = """\
-[axes]
-frameworks = ["numpy"]
-workloads = ["synthetic"]
-environment = ["current"]
-
-[timing]
-samples = 5
-calls = 1000
-sample_ns = 2000000
-warmup_min_ns = 1000000
-
-[stop]
-blocks = {blocks}
-
-[cluster]
-on = "{on}"
-{nodes}
-share_blocks = {share_blocks}
-patience = "11s"
-home = "{home}"
-keep = ["{variable}", "PLUMBLINE_LOCKS"]
-"""
-
-
-@dataclass
-class Trial:
-    """One sweep on several nodes, its fault, and the promises that it broke."""
-
-    folder: Path
-    fault: str
-    moment_s: float
-    cluster: SlurmCluster | None
-    on: str = "slurm"
-    nodes: str = ""
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
-    hit: bool = False
-    broken: list[str] = field(default_factory=list)
-    resumes: int = 0
-    rng: random.Random = field(default_factory=random.Random)
-    beside: list["subprocess.Popen[bytes]"] = field(default_factory=list)
-
-    def write_sweep(self) -> None:
-        """Write the sweep file."""
-        text = SWEEP.format(
-            blocks=BLOCKS,
-            share_blocks=SHARE_BLOCKS,
-            on=self.on,
-            nodes=self.nodes,
-            home=self.folder / "home",
-            variable=VARIABLE,
-        )
-        (self.folder / "sweep.toml").write_text(text)
-
-    def start_head(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start the program in the trial's folder; its shares carry the trial's mark."""
-        own = {VARIABLE: self.mark, "PYTHONPATH": str(ROOT), "PLUMBLINE_LOCKS": str(self.folder / "locks")}
-        base = self.cluster.variables if self.cluster else dict(os.environ)
-        with (self.folder / "out").open("ab") as out:
-            return subprocess.Popen(
-                [*PROGRAM, *arguments],
-                cwd=self.folder,
-                env=base | own,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    @property
-    def run(self) -> Path | None:
-        """The run's folder once it has a manifest."""
-        return next((path.parent for path in self.folder.glob("runs/*/manifest.json")), None)
-
-    def read_files(self) -> dict[str, bytes]:
-        """Return the bytes of all records that count, by file name."""
-        return {path.name: path.read_bytes() for path in sorted(self.folder.glob("runs/*/jobs/*.json"))}
-
-    def find_shares(self) -> list[psutil.Process]:
-        """Find the processes that run shares, by the mark."""
-        found = []
-        for process in find_marked_processes(self.mark):
-            with contextlib.suppress(psutil.Error):
-                command = process.cmdline()
-                if "share" in command and "orchestrator" in command and "ssh" not in Path(command[0]).name:
-                    found.append(process)
-        return found
-
-    def is_finished(self) -> bool:
-        """Return whether the manifest says that nothing is missing."""
-        return self.run is not None and Manifest.model_validate_json((self.run / "manifest.json").read_bytes()).finished
-
-
-Act = Callable[[Trial, "subprocess.Popen[bytes]"], bool]
-
-
-def find_marked_processes(mark: str) -> list[psutil.Process]:
-    """Find the processes with the trial's mark in their environment."""
-    wanted, found = f"{VARIABLE}={mark}".encode(), []
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError):
-            if wanted in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
-                found.append(process)
-    return found
-
-
-def signal_share(number: signal.Signals) -> Act:
-    """Make an action that sends a signal to a running share."""
-
-    def act(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-        shares = trial.find_shares()
-        if shares:
-            trial.rng.choice(shares).send_signal(number)
-        return bool(shares)
-
-    return act
-
-
-def signal_head(number: signal.Signals) -> Act:
-    """Make an action that sends a signal to the head."""
-
-    def act(_trial: Trial, head: "subprocess.Popen[bytes]") -> bool:
-        head.send_signal(number)
-        return True
-
-    return act
-
-
-def kill_daemon(name: str) -> Act:
-    """Make an action that kills a daemon of Slurm; "" is that of a node."""
-
-    def act(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-        assert trial.cluster is not None
-        trial.cluster.kill(name or trial.rng.choice(NODES))
-        return True
-
-    return act
-
-
-def kill_node(trial: Trial, head: "subprocess.Popen[bytes]") -> bool:
-    """Kill the daemon of a node, with a share that runs: a lost machine."""
-    return kill_daemon("")(trial, head) and signal_share(signal.SIGKILL)(trial, head)
-
-
-def drain_node(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Drain a node: what runs there may end."""
-    assert trial.cluster is not None
-    trial.cluster.run("scontrol", "update", f"nodename={trial.rng.choice(NODES)}", "state=drain", "reason=test")
-    return True
-
-
-def cancel_job(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Cancel one job, as its user may."""
-    assert trial.cluster is not None
-    jobs = trial.cluster.run("squeue", "-h", "-r", "-o", "%F_%K").split()
-    if jobs:
-        trial.cluster.run("scancel", trial.rng.choice(jobs))
-    return bool(jobs)
-
-
-def requeue_job(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Requeue one running job, as its site may."""
-    assert trial.cluster is not None
-    jobs = trial.cluster.run("squeue", "-h", "-r", "-t", "running", "-o", "%F_%K").split()
-    if jobs:
-        trial.cluster.run("scontrol", "requeue", trial.rng.choice(jobs))
-    return bool(jobs)
-
-
-def start_same_attempt(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Start an attempt that runs once more, as a scheduler does that has lost track of it."""
-    assert trial.run is not None
-    begun = [path.parent for path in trial.run.glob("shares/*/lease.json")]
-    if begun:
-        start_by_hand(trial, trial.rng.choice(begun) / "spec.json")
-    return bool(begun)
-
-
-def start_second_attempt(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Measure a share a second time beside the first, as if it had been given up too early."""
-    assert trial.run is not None
-    begun = [path.parent for path in trial.run.glob("shares/*-1/lease.json")]
-    if begun:
-        first = trial.rng.choice(begun)
-        second = first.with_name(first.name.replace("-1", "-2"))
-        for name in ("jobs", "closed"):
-            (second / name).mkdir(parents=True)
-        spec = json.loads((first / "spec.json").read_text()) | {"attempt": 2, "folder": str(second)}
-        (second / "spec.json").write_text(json.dumps(spec) + "\n")
-        start_by_hand(trial, second / "spec.json")
-    return bool(begun)
-
-
-def start_by_hand(trial: Trial, spec: Path) -> None:
-    """Start the share of a request on this machine."""
-    own = {VARIABLE: trial.mark, "PYTHONPATH": str(ROOT), "PLUMBLINE_LOCKS": str(trial.folder / "locks")}
-    with spec.open("rb") as text, (trial.folder / "by-hand").open("ab") as out:
-        trial.beside.append(
-            subprocess.Popen(
-                [*PROGRAM, "share", "--node", "by-hand"],
-                stdin=text,
-                stdout=out,
-                stderr=out,
-                env=dict(os.environ) | own,
-                cwd=trial.folder,
-                start_new_session=True,
-            )
-        )
-
-
-def fill_disk(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Fill the disk of the run to the last byte."""
-    with contextlib.suppress(OSError), (trial.folder / "runs" / FILLER).open("wb", buffering=0) as filler:
-        for size in (1 << 16, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    filler.write(bytes(size))
-    return True
-
-
-def kill_connection(trial: Trial, _head: "subprocess.Popen[bytes]") -> bool:
-    """Kill the command that holds the connection to a node."""
-    found = [each for each in find_marked_processes(trial.mark) if Path(each.cmdline()[0]).name == "ssh"]
-    if found:
-        trial.rng.choice(found).kill()
-    return bool(found)
-
-
-def kill_with_watchdog(trial: Trial, head: "subprocess.Popen[bytes]") -> bool:
-    """Kill the head and its watchdog at once."""
-    program = psutil.Process(head.pid)
-    for child in program.children():
-        if "watchdog" in " ".join(child.cmdline()):
-            child.kill()
-    program.kill()
-    return True
-
-
-EVERYWHERE: dict[str, Act] = {
-    "share SIGKILL": signal_share(signal.SIGKILL),
-    "share SIGTERM": signal_share(signal.SIGTERM),
-    "head SIGKILL": signal_head(signal.SIGKILL),
-    "head SIGTERM": signal_head(signal.SIGTERM),
-    "head and watchdog SIGKILL": kill_with_watchdog,
-    "disk full": fill_disk,
-}
-WITH_SLURM: dict[str, Act] = EVERYWHERE | {
-    "slurmd SIGKILL": kill_daemon(""),
-    "slurmctld SIGKILL": kill_daemon("slurmctld"),
-    "node lost": kill_node,
-    "node drained": drain_node,
-    "scancel": cancel_job,
-    "requeue": requeue_job,
-    "same attempt twice": start_same_attempt,
-    "second attempt": start_second_attempt,
-}
-WITH_SSH: dict[str, Act] = EVERYWHERE | {"connection SIGKILL": kill_connection}
 
 
 def run_trial(made: Trial, act: Act) -> Trial:
@@ -306,9 +44,9 @@ def run_trial(made: Trial, act: Act) -> Trial:
         (made.folder / "runs" / FILLER).unlink(missing_ok=True)
         if made.cluster is not None:
             made.cluster.repair()
-        while not made.is_finished() and made.resumes < MOST_RESUMES and made.run is not None:
+        while not made.is_finished() and made.resumes < MOST_RESUMES and made.run_folder is not None:
             made.resumes += 1
-            made.start_head("resume", "--no-report").wait(PATIENCE_S)
+            made.start_program("resume", "--no-report").wait(PATIENCE_S)
         for process in made.beside:
             process.wait(PATIENCE_S)
         made.broken += find_broken(made, before)
@@ -317,17 +55,9 @@ def run_trial(made: Trial, act: Act) -> Trial:
 
 def run_disturbed(made: Trial, act: Act) -> dict[str, bytes]:
     """Run the sweep with its fault, and return the records that existed at that moment."""
-    head = made.start_head("sweep", "sweep.toml", "--no-report")
-    while head.poll() is None and made.run is None:
-        time.sleep(0.02)
-    until = time.monotonic() + made.moment_s
-    while head.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
-    before = made.read_files()
-    while head.poll() is None and not made.hit:
-        with contextlib.suppress(psutil.Error):
-            made.hit = act(made, head)
-        time.sleep(0.02)
+    head = made.start_program("sweep", "sweep.toml", "--no-report")
+    before = wait_for_moment(made, head)
+    made.hit = disturb_sweep(made, head, act)
     time.sleep(2)
     if made.fault == "disk full":
         time.sleep(3)
@@ -341,13 +71,12 @@ def run_disturbed(made: Trial, act: Act) -> dict[str, bytes]:
 
 def find_broken(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
     """Yield the broken promises, in words."""
-    if made.run is None:
+    if made.run_folder is None:
         return  # the head was ended before it had begun anything
-    after = made.read_files()
     if not made.is_finished():
         yield f"it could not be resumed to its end: {(made.folder / 'out').read_text()[-600:]}"
-    yield from (f"record lost: {name}" for name, text in before.items() if after.get(name) != text)
-    records = [JobRecord.model_validate_json(text) for text in after.values()]
+    yield from made.list_lost_records(before)
+    records = made.read_records()
     jobs = Counter((record.spec.block, record.spec.cell.id) for record in records)
     whole = Counter(block for block, _ in jobs)
     if set(whole) != set(range(1, BLOCKS + 1)) or set(whole.values()) != {2}:
@@ -358,9 +87,7 @@ def find_broken(made: Trial, before: Mapping[str, bytes]) -> Iterator[str]:
         owners[record.spec.block].add(record.placement and (record.placement.share, record.placement.attempt))
     yield from (f"block {block} is of {found}" for block, found in owners.items() if len(found) > 1 or None in found)
     yield from (f"outcome {record.outcome}: {record.reason}" for record in records if record.outcome not in FINE)
-    until = time.monotonic() + LEAVE_S
-    while (left := list_left(made)) and time.monotonic() < until:
-        time.sleep(0.2)
+    left = wait_until_none(lambda: list_left(made), LEAVE_S)
     yield from (f"left running: {each}" for each in left)
 
 
@@ -370,10 +97,8 @@ FINE = ("measured", "nonlinear", "overhead-dominated")
 
 def list_left(made: Trial) -> list[str]:
     """List what still runs of a trial: marked processes, workers of its shares, and jobs of Slurm."""
-    found = [f"{each.pid}" for each in find_marked_processes(made.mark)]
-    assert made.run is not None
-    _, _, mark = (made.run / ".lock").read_text().partition(" ")
-    found += [f"{pid} of the head" for pid in (find_marked(mark) if mark else [])]
+    found = [f"{each.pid}" for each in made.find_marked_processes()]
+    found += [f"{pid} of the head" for pid in made.find_survivors()]
     return found + (made.cluster.list_jobs() if made.cluster else [])
 
 

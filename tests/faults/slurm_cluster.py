@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.faults.disturbed_sweep import find_processes_with
+
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 NODES = ("n1", "n2")
 # Daemons do not outlive tests that are killed.
@@ -165,11 +167,7 @@ STARTED: dict[int, "subprocess.Popen[bytes]"] = {}
 
 def find_steps(folder: Path) -> list[psutil.Process]:
     """Find the step daemons of this Slurm, by its configuration in their environment."""
-    wanted, found = f"SLURM_CONF={folder / 'slurm.conf'}".encode(), []
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError):
-            if wanted in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
-                found.append(process)
+    found = find_processes_with("SLURM_CONF", str(folder / "slurm.conf"))
     return [each for each in found if each.pid != os.getpid() and "slurmstepd" in " ".join(each.cmdline())]
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import GROUPED, IN_GROUP, can_mount, run_trial
+from tests.faults.campaign import GROUPED, IN_GROUP, run_trial
+from tests.faults.disturbed_sweep import can_mount
 from tests.selection import mark_long
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults import ssh_server
-from tests.faults.campaign import can_mount
-from tests.faults.shares import WITH_SLURM, WITH_SSH, Trial, run_trial
+from tests.faults.disturbed_sweep import can_mount
+from tests.faults.share_faults import WITH_SLURM, WITH_SSH, Trial
+from tests.faults.shares import run_trial
 from tests.faults.slurm_cluster import SlurmCluster, explain_missing, run_slurm
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]

@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
-from orchestrator.files.atomic import map_regular, write_file
+from orchestrator.files.atomic import write_file
+from orchestrator.files.mapping import map_regular
 from orchestrator.records.provenance import hash_source
 from orchestrator.records.store import Stamp, Store
 from schemas.artefact import Artefact

@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.cli.output import print_json
-from orchestrator.cli.shared_plan import plan_shares
 from orchestrator.machine import affinity
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
@@ -20,12 +19,14 @@ from orchestrator.report import plan
 def show_plan(request: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
     """Show what a sweep would run."""
     spec, layout = validate_sweep(request), None
+    known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     if spec.is_shared_out:
-        shared = plan_shares(spec, root)
+        from orchestrator.cli.shared_plan import plan_shares
+
+        shared = plan_shares(spec, known)
         planned, layout = shared.plan, shared.layout
     else:
         planned = planning.build_plan(spec, affinity.list_cores())
-    known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
     if as_json:
         print_json(plan.build_plan_document(planned, known, layout))
     else:

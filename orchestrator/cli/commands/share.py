@@ -41,8 +41,8 @@ class ShareStopped(Exception):
     """A signal has stopped the share before its first job."""
 
 
-def run_share(node: str) -> ExitCode:
-    """Run the share that one line of standard input asks for, and hand its blocks over to the head."""
+def measure_requested_share(node: str) -> ExitCode:
+    """Measure the share that one line of standard input asks for, and hand its blocks over to the head."""
     spec = parse_spec(read_line(STANDARD_INPUT))
     named = node or socket.gethostname()
     with open_return(spec) as way:
@@ -53,7 +53,7 @@ def run_share(node: str) -> ExitCode:
             )
         with Pulse(way, lifeline=None if spec.folder else STANDARD_INPUT):
             end = measure_or_explain(spec, named, way)
-            way.end(end)
+            way.state_end(end)
     if end.how == "failed":
         raise UsageError(end.reason)
     return ExitCode.FINE if end.how == "finished" else ExitCode.INTERRUPTED

@@ -13,7 +13,6 @@ from orchestrator.cli.execution import describe_resumption, execute_plan, exit_c
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.output import print_line
 from orchestrator.cli.results import OutputForms, present_results
-from orchestrator.cli.shared_runs import run_shared_sweep
 from orchestrator.execution.planned_run import begin_run, describe_lock_owner
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity, fingerprint
@@ -30,6 +29,8 @@ def run_sweep(
     """Run a sweep to its end, show its results, and keep all of it."""
     spec = validate_sweep(said)
     if spec.is_shared_out:
+        from orchestrator.cli.shared_runs import run_shared_sweep
+
         return run_shared_sweep(spec, root, wanted, command)
     console, machine = Console(stderr=wanted.as_json), fingerprint.take_fingerprint()
     planned = planning.build_plan(spec, affinity.list_cores())

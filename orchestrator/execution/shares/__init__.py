@@ -46,14 +46,14 @@ NOT_STARTED: Final = EngineState("waiting")
 class Engine(Protocol):
     """A program that places shares on nodes. Each question and order is for many attempts at once."""
 
-    def offers(self) -> Sequence[Place]:
+    def list_places(self) -> Sequence[Place]:
         """Return the places where shares may run.
 
         Raises:
             UsageError: there are none, or the engine does not answer.
         """
 
-    def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
+    def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Start attempts at a place. Their requests are in their folders.
 
         Raises:
@@ -63,18 +63,18 @@ class Engine(Protocol):
     def ask_states(self, attempts: Sequence[ShareStore]) -> Mapping[Number, EngineState]:
         """Return the states of attempts; one that the engine does not know is `gone`."""
 
-    def cancel(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
+    def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Ask attempts to end, or kill them."""
 
-    def fetch(self, attempt: ShareStore) -> None:
+    def fetch_files(self, attempt: ShareStore) -> None:
         """Bring the files of an attempt into its folder, if they are not there already.
 
         Raises:
             UsageError: its node has sent what no share may send.
         """
 
-    def wait(self, seconds: float, interrupts: Interrupts | None = None) -> None:
+    def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         """Wait for so long, or until a signal comes, and meanwhile feed what has to be fed."""
 
-    def close(self) -> None:
+    def end_processes(self) -> None:
         """End what the engine has started on this machine."""

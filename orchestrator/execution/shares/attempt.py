@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.execution.shares import NOT_STARTED, EngineState, Number
+from orchestrator.execution.shares import NOT_STARTED, EngineState, Number, Place
 from orchestrator.records.share_store import ShareStore
 from schemas.share import ShareSpec
 
@@ -24,11 +24,15 @@ class ShareRow:
 
 @dataclass(slots=True)
 class Attempt:
-    """An attempt that has been handed out and is not over. `heard_s`: when its node last gave a sign of life."""
+    """An attempt that has been handed out and is not over. `heard_s`: when its node last gave a sign of life.
+
+    One that an earlier head has handed out has no place.
+    """
 
     store: ShareStore
     spec: ShareSpec
     heard_s: float
+    place: Place | None = None
     node: str = ""
     state: EngineState = NOT_STARTED
     done: int = 0
@@ -66,8 +70,3 @@ class EndedAttempt:
     first: int
     last: int
     done: int
-
-    @property
-    def row(self) -> ShareRow:
-        """The row that a person sees."""
-        return ShareRow(self.number, self.node, self.done, self.last - self.first + 1, self.how, self.reason)

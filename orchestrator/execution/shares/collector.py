@@ -1,7 +1,7 @@
 """Collection of closed blocks: the records of each are verified, and copied into the run once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -28,29 +28,21 @@ class Collector:
     cells: frozenset[str]
     taken: TakenBlocks
     on_first: Callable[[JobRecord], None] = lambda _: None
-    _next: dict[tuple[int, int], int] = field(default_factory=dict)
 
-    def collect(self, attempt: ShareStore, spec: ShareSpec) -> None:
-        """Collect the blocks that an attempt has closed since the last time. It closes them in their order.
+    def collect_blocks(self, attempt: ShareStore, spec: ShareSpec, done: int = 0) -> int:
+        """Collect the blocks that an attempt has closed beyond the first `done`, and return how many it has closed.
+
+        An attempt closes its blocks in their order.
 
         Raises:
             WrongBlock: its records are not what they should be; the blocks before count.
             OSError: the run cannot be written to.
         """
-        block = self._next.get(attempt.number, spec.first)
-        while block <= spec.last and self._take(attempt, spec, block):
-            block += 1
-            self._next[attempt.number] = block
+        while spec.first + done <= spec.last and self._take_block(attempt, spec, spec.first + done):
+            done += 1
+        return done
 
-    def count_closed(self, attempt: ShareStore, spec: ShareSpec) -> int:
-        """Return the number of blocks of an attempt that have been collected."""
-        return self._next.get(attempt.number, spec.first) - spec.first
-
-    def forget_attempt(self, attempt: ShareStore) -> None:
-        """Forget an attempt that is over, so that the memory does not grow with their number."""
-        self._next.pop(attempt.number, None)
-
-    def _take(self, attempt: ShareStore, spec: ShareSpec, block: int) -> bool:
+    def _take_block(self, attempt: ShareStore, spec: ShareSpec, block: int) -> bool:
         """Take a block, unless another attempt has closed it first; return False if it is not closed yet."""
         if self.taken.is_known(block, attempt.number):
             return True
@@ -58,16 +50,18 @@ class Collector:
             return False
         share, number = attempt.number
         if block in self.taken.by_block:
-            self.taken.add(TakenBlock(block=block, share=share, attempt=number, kept=True))
+            self.taken.add_entry(TakenBlock(block=block, share=share, attempt=number, kept=True))
             return True
-        files = self._verify(attempt, spec, block, closed)
-        self.taken.add(TakenBlock(block=block, share=share, attempt=number, records=tuple(files)))
+        files = self._verify_block(attempt, spec, block, closed)
+        self.taken.add_entry(TakenBlock(block=block, share=share, attempt=number, records=tuple(files)))
         for name, content in files.items():
             # A run of many nodes has too many records to list their folder for each.
             replace_bytes(locate_record(self.run, name), content)
         return True
 
-    def _verify(self, attempt: ShareStore, spec: ShareSpec, block: int, closed: ClosedBlock) -> Mapping[str, bytes]:
+    def _verify_block(
+        self, attempt: ShareStore, spec: ShareSpec, block: int, closed: ClosedBlock
+    ) -> Mapping[str, bytes]:
         """Return the records of a block, each of which is what its share promises."""
         if closed.block != block:
             raise WrongBlock(f"the mark of block {block} names block {closed.block}")
@@ -86,7 +80,7 @@ def make_collector(run: Store, cells: frozenset[str], on_first: Callable[[JobRec
     taken, entries = load_taken(run)
     for entry in entries:
         if not entry.kept and not complete_copy(run, entry):
-            taken.forget(entry.block)
+            taken.forget_block(entry.block)
     return Collector(run, cells, taken, on_first)
 
 

@@ -33,27 +33,25 @@ GONE: Final = EngineState("gone")
 
 @dataclass(slots=True)
 class Dispatcher:
-    """The hand-out of shares. `waiting` are the requests that have no place yet, made when they get one."""
+    """The hand-out of shares to places. `waiting` are the requests that have no place yet, made when they get one."""
 
     run: Store
     engine: Engine
     collector: Collector
     patience_s: float
     waiting: deque[Callable[[], ShareSpec]] = field(default_factory=deque)
+    places: Sequence[Place] = ()
     clock: Callable[[], float] = time.monotonic
     on_ended: Callable[[EndedAttempt, ShareStore], None] = lambda _ended, _store: None
     open: dict[Number, Attempt] = field(default_factory=dict)
     failed: list[EndedAttempt] = field(default_factory=list)
     """The attempts that have ended without all their blocks."""
-    _places: Sequence[Place] = ()
-    _used: Counter[str] = field(default_factory=Counter)
-    _place_of: dict[Number, str] = field(default_factory=dict)
 
-    def adopt(self, store: ShareStore, spec: ShareSpec) -> None:
+    def adopt_attempt(self, store: ShareStore, spec: ShareSpec) -> None:
         """Follow an attempt that an earlier head has handed out."""
         self.open[store.number] = Attempt(store, spec, self.clock())
 
-    def follow(self, interrupts: Interrupts, show: Callable[[Sequence[ShareRow], int], None]) -> None:
+    def follow_shares(self, interrupts: Interrupts, show: Callable[[Sequence[ShareRow], int], None]) -> None:
         """Hand out all shares, and follow them until each is over, or a signal comes. `show` gets the rows.
 
         Raises:
@@ -61,14 +59,12 @@ class Dispatcher:
             OSError: the run cannot be written to.
         """
         try:
-            self._look()  # what an earlier head has left may be over by now
-            if self.waiting:
-                self._places = self.engine.offers()
+            self._look_at_all()  # what an earlier head has left may be over by now
             while (self.waiting or self.open) and interrupts.received is None:
                 self._start_waiting()
                 show(self._list_rows(), len(self.waiting))
-                self.engine.wait(self.choose_poll_s(), interrupts)
-                self._look()
+                self.engine.pass_time(self.choose_poll_s(), interrupts)
+                self._look_at_all()
         finally:
             if self.open:
                 self._cancel_all()
@@ -82,45 +78,43 @@ class Dispatcher:
         return [attempt.to_row() for attempt in self.open.values()]
 
     def _start_waiting(self) -> None:
-        for place in self._places:
-            free = min(place.slots - self._used[place.name], len(self.waiting))
-            begun = [self._begin(self.waiting.popleft()(), place) for _ in range(free)]
+        used = Counter(attempt.place for attempt in self.open.values())
+        for place in self.places:
+            free = min(place.slots - used[place], len(self.waiting))
+            begun = [self._begin_attempt(self.waiting.popleft()(), place) for _ in range(free)]
             if begun:
-                self._used[place.name] += len(begun)
-                self._place_of |= {store.number: place.name for store in begun}
-                self.engine.start(begun, place)
+                self.engine.start_attempts(begun, place)
 
-    def _begin(self, spec: ShareSpec, place: Place) -> ShareStore:
+    def _begin_attempt(self, spec: ShareSpec, place: Place) -> ShareStore:
         """Make the folder of an attempt, before its engine hears of it: nothing is started that no file names."""
         store = open_attempt(self.run, spec.share, spec.attempt)
         store.make_folders()
         store.write_spec(spec)
-        self.open[store.number] = Attempt(store, spec, self.clock(), place.name)
+        self.open[store.number] = Attempt(store, spec, self.clock(), place, place.name)
         return store
 
-    def _look(self) -> None:
+    def _look_at_all(self) -> None:
         """Look at all open attempts once."""
         if not self.open:
             return
         states = self.engine.ask_states([attempt.store for attempt in self.open.values()])
         for attempt in list(self.open.values()):
             attempt.state = states.get(attempt.store.number, GONE)
-            self._look_at(attempt)
+            self._look_at_attempt(attempt)
 
-    def _look_at(self, attempt: Attempt) -> None:
+    def _look_at_attempt(self, attempt: Attempt) -> None:
         try:
-            self.engine.fetch(attempt.store)
+            self.engine.fetch_files(attempt.store)
             # The end first: all blocks that a node has closed before it are there by then.
             end = attempt.store.read_end()
-            self.collector.collect(attempt.store, attempt.spec)
+            attempt.done = self.collector.collect_blocks(attempt.store, attempt.spec, attempt.done)
         except (WrongBlock, UsageError) as error:
-            self._stop_attempt(attempt)
-            self._conclude(attempt, "failed", str(error))
+            self._stop_attempts([attempt])
+            self._conclude_attempt(attempt, "failed", str(error))
             return
-        attempt.done = self.collector.count_closed(attempt.store, attempt.spec)
         attempt.note_pulse(self.clock())
         if end is not None:
-            self._conclude(attempt, end.how, end.reason)
+            self._conclude_attempt(attempt, end.how, end.reason)
         else:
             self._look_for_loss(attempt)
 
@@ -130,60 +124,53 @@ class Dispatcher:
         if attempt.state.name == "gone" and not attempt.has_begun:
             # The first to take the lease decides: a node that comes later finds it taken.
             if attempt.store.take_lease(Lease(withdrawn=True)):
-                self._conclude(attempt, "lost", self._explain_loss(attempt))
+                self._conclude_attempt(attempt, "lost", self._explain_loss(attempt))
         elif attempt.state.name == "gone" and is_silent:
-            self._conclude(attempt, "lost", self._explain_loss(attempt))
+            self._conclude_attempt(attempt, "lost", self._explain_loss(attempt))
         elif attempt.has_begun and is_silent and not attempt.is_cancelled:
-            self._stop_attempt(attempt)
+            self._stop_attempts([attempt])
 
     def _explain_loss(self, attempt: Attempt) -> str:
         known = attempt.state.reason or ("no sign of life" if attempt.is_cancelled else "")
         said = attempt.store.read_last_line()
         return "; ".join(filter(None, [known, said])) or "it ended without a word"
 
-    def _stop_attempt(self, attempt: Attempt) -> None:
-        attempt.is_cancelled = True
-        with suppress(OSError):  # on a full disk there is the engine
-            attempt.store.withdraw()
-        self.engine.cancel([attempt.store], kill=False)
+    def _stop_attempts(self, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            attempt.is_cancelled = True
+            with suppress(OSError):  # on a full disk there is the engine
+                attempt.store.withdraw_attempt()
+        self.engine.cancel_attempts([attempt.store for attempt in attempts], kill=False)
 
-    def _conclude(self, attempt: Attempt, how: How, reason: str) -> None:
+    def _conclude_attempt(self, attempt: Attempt, how: How, reason: str) -> None:
         number, spec = attempt.store.number, attempt.spec
         if how == "lost":
             with suppress(OSError):
-                attempt.store.withdraw()
+                attempt.store.withdraw_attempt()
         ended = EndedAttempt(number, attempt.node, how, reason, spec.first, spec.last, attempt.done)
         del self.open[number]
         if how != "finished":
             self.failed.append(ended)
-        self.collector.forget_attempt(attempt.store)
-        if (place := self._place_of.pop(number, None)) is not None:
-            self._used[place] -= 1
         self.on_ended(ended, attempt.store)
 
     def _cancel_all(self) -> None:
         """End all open attempts: ask, wait, and kill those that are left. Their closed blocks count."""
-        stores = [attempt.store for attempt in self.open.values()]
-        for attempt in self.open.values():
-            attempt.is_cancelled = True
-            with suppress(OSError):
-                attempt.store.withdraw()
-        self.engine.cancel(stores, kill=False)
+        self._stop_attempts([*self.open.values()])
         self._await_end(CANCEL_GRACE_S)
         if self.open:
-            self.engine.cancel([attempt.store for attempt in self.open.values()], kill=True)
+            self.engine.cancel_attempts([attempt.store for attempt in self.open.values()], kill=True)
             self._await_end(KILL_GRACE_S)
         for attempt in list(self.open.values()):
-            self._conclude(attempt, "lost", "it did not end in time")
+            self._conclude_attempt(attempt, "lost", "it did not end in time")
 
     def _await_end(self, seconds: float) -> None:
         until = self.clock() + seconds
         while self.open and self.clock() < until:
             with suppress(OSError):
-                self._look()
+                self._look_at_all()
             self._conclude_gone()
             if self.open:
-                self.engine.wait(LEAST_POLL_S / 2)
+                self.engine.pass_time(LEAST_POLL_S / 2)
 
     def _conclude_gone(self) -> None:
         """Conclude the cancelled attempts that their engine no longer knows, and that give no sign of life."""
@@ -191,4 +178,4 @@ class Dispatcher:
         for attempt in list(self.open.values()):
             is_silent = not attempt.has_begun or self.clock() - attempt.heard_s > silent_s
             if attempt.state.name == "gone" and (is_silent or attempt.state.is_final):
-                self._conclude(attempt, "interrupted", "the head has stopped it")
+                self._conclude_attempt(attempt, "interrupted", "the head has stopped it")

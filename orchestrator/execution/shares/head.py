@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from orchestrator.errors import UsageError
-from orchestrator.execution.shares import Engine
+from orchestrator.execution.shares import Engine, Place
 from orchestrator.execution.shares.attempt import EndedAttempt, ShareRow
 from orchestrator.execution.shares.collector import Collector, WrongBlock, make_collector
 from orchestrator.execution.shares.dispatcher import Dispatcher
@@ -42,9 +42,10 @@ class Head:
     @property
     def cluster(self) -> Cluster:
         """The settings of the machines."""
-        return self.manifest.sweep.cluster or Cluster()
+        assert self.manifest.sweep.cluster is not None
+        return self.manifest.sweep.cluster
 
-    def lead(self, interrupts: Interrupts, show: Show, clock: Callable[[], float] = time.monotonic) -> bool:
+    def measure_missing(self, interrupts: Interrupts, show: Show, clock: Callable[[], float] = time.monotonic) -> bool:
         """Measure the blocks that are missing; return whether a signal ended that early.
 
         Raises:
@@ -58,18 +59,18 @@ class Head:
         dispatcher = Dispatcher(
             self.run, self.engine, collector, self.cluster.patience, clock=clock, on_ended=self._note_environments
         )
-        self._hand_out(dispatcher)
         try:
+            self._hand_out_blocks(dispatcher)
             with guard_descendants():
-                dispatcher.follow(interrupts, show)
+                dispatcher.follow_shares(interrupts, show)
         finally:
-            self.engine.close()
+            self.engine.end_processes()
             missing = collector.taken.list_missing(blocks)
             self.problems += [*map(describe_failure, dispatcher.failed), *describe_kept(collector.taken.kept)]
             self._write_end(blocks, missing, interrupts)
         return interrupts.received is not None and bool(missing)
 
-    def _hand_out(self, dispatcher: Dispatcher) -> None:
+    def _hand_out_blocks(self, dispatcher: Dispatcher) -> None:
         """Follow the attempts of an earlier head that may still run, and queue the other blocks that are missing."""
         known, attempts, followed = dict[int, range](), dict[int, int](), set[int]()
         for store, spec in iterate_attempt_specs(self.run):
@@ -79,26 +80,25 @@ class Head:
             is_over = store.read_end() is not None or store.is_withdrawn
             self._collect_left(dispatcher.collector, store, spec)
             if not is_over:
-                dispatcher.adopt(store, spec)
+                dispatcher.adopt_attempt(store, spec)
                 followed.update(blocks)
         taken = dispatcher.collector.taken
         rest = [block for block in taken.list_missing(self.manifest.sweep.stop.blocks) if block not in followed]
-        for each in assign_blocks(rest, known, attempts, self._choose_size(len(rest))):
+        dispatcher.places = self.engine.list_places() if rest else ()
+        for each in assign_blocks(rest, known, attempts, self._choose_size(len(rest), dispatcher.places)):
             dispatcher.waiting.append(partial(self._make_spec, each))
 
     def _collect_left(self, collector: Collector, store: ShareStore, spec: ShareSpec) -> None:
         """Collect the blocks that an attempt has closed since an earlier head looked."""
         try:
-            self.engine.fetch(store)
-            collector.collect(store, spec)
+            self.engine.fetch_files(store)
+            collector.collect_blocks(store, spec)
         except (WrongBlock, UsageError) as error:
             self.problems.append(f"share {spec.share}, attempt {spec.attempt}: {error}")
 
-    def _choose_size(self, blocks: int) -> int:
+    def _choose_size(self, blocks: int, places: Sequence[Place]) -> int:
         """Return the size of new shares: as asked, or one share for each node."""
-        if self.cluster.share_blocks or not blocks:
-            return self.cluster.share_blocks or 1
-        return math.ceil(blocks / max(1, sum(place.slots for place in self.engine.offers())))
+        return self.cluster.share_blocks or math.ceil(blocks / max(1, sum(place.slots for place in places)))
 
     def _make_spec(self, each: Assignment) -> ShareSpec:
         manifest = self.manifest

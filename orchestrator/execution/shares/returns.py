@@ -11,6 +11,7 @@ from typing import Final, Protocol, Self
 
 from orchestrator.files.atomic import compress_bytes
 from orchestrator.records.share_store import ShareStore, hash_bytes
+from orchestrator.records.store import MANIFEST
 from schemas.record import JobRecord
 from schemas.share import Frame, Lease, ShareEnd
 
@@ -40,7 +41,7 @@ class Return(Protocol):
     def describe_run(self) -> None:
         """Hand over the manifest, which describes this node."""
 
-    def end(self, end: ShareEnd) -> None:
+    def state_end(self, end: ShareEnd) -> None:
         """State the end of the attempt."""
 
 
@@ -71,7 +72,7 @@ class FolderReturn:
     def describe_run(self) -> None:
         """Leave the manifest where it is."""
 
-    def end(self, end: ShareEnd) -> None:
+    def state_end(self, end: ShareEnd) -> None:
         """State the end of the attempt."""
         self.store.write_end(end)
 
@@ -92,7 +93,7 @@ class StreamReturn:
     def give_sign(self) -> bool:
         """Send a sign of life; return False if nobody reads it."""
         try:
-            self._send(Frame())
+            self._send_frame(Frame())
         except OSError:
             return False
         return True
@@ -106,18 +107,17 @@ class StreamReturn:
 
     def describe_run(self) -> None:
         """Send the manifest."""
-        manifest = self.store.run.read_manifest()
-        self._send_file(self.store.manifest_name, manifest.model_dump_json().encode())
+        self._send_file(MANIFEST, self.store.read_file(MANIFEST))
 
-    def end(self, end: ShareEnd) -> None:
+    def state_end(self, end: ShareEnd) -> None:
         """Send the end of the attempt."""
         self._send_file("end.json", end.model_dump_json().encode())
 
     def _send_file(self, name: str, content: bytes) -> None:
         data = base64.b64encode(compress_bytes(content)).decode()
-        self._send(Frame(name=name, sha256=hash_bytes(content), data=data))
+        self._send_frame(Frame(name=name, sha256=hash_bytes(content), data=data))
 
-    def _send(self, frame: Frame) -> None:
+    def _send_frame(self, frame: Frame) -> None:
         line = LINE_PREFIX + frame.model_dump_json().encode() + b"\n"
         with self._lock:
             while line:

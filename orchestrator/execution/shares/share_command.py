@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from orchestrator.errors import UsageError
+from orchestrator.execution.shares.cluster_settings import split_words
 from orchestrator.records.provenance import SOURCE
 from schemas.cluster import Cluster
 
@@ -31,18 +32,6 @@ def make_own_command() -> list[str]:
     found = [sys.executable, "-m", "orchestrator"]
     is_installed = any(part in ("site-packages", "dist-packages") for part in SOURCE.parts)
     return found if is_installed else ["env", f"PYTHONPATH={SOURCE}", *found]
-
-
-def split_words(text: str, setting: str) -> list[str]:
-    """Split a command of the user into words.
-
-    Raises:
-        UsageError: a quotation mark is missing.
-    """
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"{setting} in [cluster]: {str(error).lower()} in {text[:80]!r}") from error
 
 
 def fill_template(template: Sequence[str], node: str, command: Sequence[str]) -> list[str]:

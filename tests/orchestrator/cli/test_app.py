@@ -401,6 +401,29 @@ def test_what_only_prints_does_not_wait_for_numpy(tmp_path: Path, arguments: lis
     assert "numpy" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["plan", "--frameworks", "numpy"], ["list"], ["resume", "-h"], ["sweep", "-h"]])
+def test_what_runs_here_does_not_wait_for_what_other_machines_need(tmp_path: Path, arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "orchestrator", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "orchestrator.cli.app" in imported
+    beyond = ("orchestrator.execution.shares", "orchestrator.cli.shared", "orchestrator.planning.cluster_file", "mmap")
+    assert [name for name in imported if name.startswith(beyond)] == []
+
+
+def test_the_commands_of_a_sweep_do_not_import_what_other_machines_need() -> None:
+    modules = ("plan", "resume", "sweep")
+    names = ", ".join(f"orchestrator.cli.commands.{name}" for name in modules)
+    program = f"import sys, {names}; print([n for n in sys.modules if n.startswith('orchestrator.execution.shares')])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_reader_that_stops_reading_is_not_a_crash(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*PROGRAM, "list", "--json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -16,11 +16,12 @@ import pytest
 from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.planning import cluster_file
-from orchestrator.records.nodes import list_nodes, map_blocks_to_nodes
+from orchestrator.records.nodes import list_nodes
 from orchestrator.records.store import Store, find_run
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
+from tests.orchestrator.export.publication.forging import replace_samples
 from tests.orchestrator.quick import PROGRAM
 
 Inside = Callable[..., Said]
@@ -70,6 +71,15 @@ def open_run(folder: Path, name: str) -> Store:
     return find_run(folder / "runs", name)
 
 
+def map_blocks(records: list[JobRecord]) -> dict[int, set[str]]:
+    """Return the nodes that have measured each block."""
+    found: dict[int, set[str]] = {}
+    for record in records:
+        assert record.placement is not None
+        found.setdefault(record.spec.block, set()).add(record.placement.node)
+    return found
+
+
 def index_jobs(records: list[JobRecord]) -> dict[tuple[int, str], JobSpec]:
     return {(record.spec.block, record.spec.cell.id): record.spec for record in records}
 
@@ -86,7 +96,7 @@ def test_shares_measure_the_jobs_that_one_machine_would(swept: Path) -> None:
 def test_each_record_names_its_node_and_each_block_is_of_one(swept: Path) -> None:
     records = open_run(swept, "shared").read_records()
     assert len(list_nodes(records)) == 1  # both shares ran on this machine
-    assert sorted(map_blocks_to_nodes(records)) == [1, 2, 3, 4]
+    assert sorted(map_blocks(records)) == [1, 2, 3, 4]
     shares = {(record.spec.block, record.placement.share) for record in records if record.placement}
     assert shares == {(1, 1), (2, 1), (3, 2), (4, 2)}
     assert {record.placement for record in open_run(swept, "local").read_records()} == {None}
@@ -132,8 +142,9 @@ def test_a_run_is_extended_by_blocks_that_are_new_shares(copied: Path) -> None:
     said = run_program(copied, "resume", "shared", "--blocks", "+4", "--no-report")
     assert said.returncode == ExitCode.FINE, said.stderr
     found = open_run(copied, "shared")
-    assert sorted(map_blocks_to_nodes(found.read_records())) == list(range(1, 9))
+    assert sorted(map_blocks(found.read_records())) == list(range(1, 9))
     assert {each.share for record in found.read_records() if (each := record.placement)} == {1, 2, 3, 4}
+    replace_samples(found)
     check_publication(copied, list_nodes(found.read_records()))
 
 
@@ -188,7 +199,7 @@ def test_ctrl_c_ends_all_shares_and_resume_measures_the_rest(tmp_path: Path) -> 
     assert head.returncode == ExitCode.INTERRUPTED
     assert "This run is unfinished. Continue it with: python -m orchestrator resume" in said
     assert run_program(tmp_path, "resume", "--no-report").returncode == ExitCode.FINE
-    assert sorted(map_blocks_to_nodes(find_run(tmp_path / "runs", "latest").read_records())) == list(range(1, 9))
+    assert sorted(map_blocks(find_run(tmp_path / "runs", "latest").read_records())) == list(range(1, 9))
 
 
 # Plans and mistakes, which start nothing
@@ -204,6 +215,7 @@ def no_user_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
 
 QUICK = ("--frameworks", "numpy", "--workloads", "synthetic", "--env", "current")
 SSH = "ssh {node} {command}"
+NEITHER = "--nodes must be a number such as 4, or names such as n1,n2, not"
 
 
 def test_a_plan_says_shares_nodes_and_hours(no_user_file: Path, inside: Inside) -> None:
@@ -228,8 +240,11 @@ def test_a_plan_has_the_same_as_a_document(no_user_file: Path, inside: Inside) -
         (("--nodes", "4"), "--nodes is for --on; add --on slurm, or --on 'ssh {node} {command}'"),
         (("--on", "pbs"), "--on 'pbs' names no engine; write slurm, kubernetes, or a command"),
         (("--on", SSH), "needs the names of nodes: --nodes a,b,c"),
-        (("--on", SSH, "--nodes", "-oProxyCommand=x"), "cluster.nodes"),
-        (("--on", SSH, "--nodes", "0"), "cluster.nodes"),
+        (("--on", SSH, "--nodes", "-oProxyCommand=x"), f"{NEITHER} '-oProxyCommand=x'"),
+        (("--on", SSH, "--nodes", "0"), f"{NEITHER} '0'"),
+        (("--on", SSH, "--nodes", ""), f"{NEITHER} ''"),
+        (("--on", SSH, "--nodes", "a,,b"), f"{NEITHER} 'a,,b'"),
+        (("--on", "", "--nodes", "4"), "--nodes is for --on; add --on slurm"),
         (("--on", "kubernetes"), "--on kubernetes needs a number of nodes, such as --nodes 4"),
         (("--on", SSH, "--nodes", "a", "--profile"), "--profile is for one machine; leave it out"),
         (("--on", "no-such-program {command}"), "there is no program 'no-such-program'"),
@@ -265,6 +280,8 @@ def test_a_sweep_file_prevails_over_the_user_and_options_over_both(no_user_file:
 def test_a_table_without_an_engine_leaves_the_sweep_on_this_machine(no_user_file: Path, inside: Inside) -> None:
     file = no_user_file.with_name("mine.toml")
     file.write_text('[cluster]\npartition = "cpu"\nnodes = 4\n')
+    assert json.loads(inside("plan", str(file), *QUICK, "--json").out)["shares"] is None
+    file.write_text("[cluster]\nnodes = 4\n")
     assert json.loads(inside("plan", str(file), *QUICK, "--json").out)["shares"] is None
 
 
@@ -309,6 +326,6 @@ def test_a_run_for_kubernetes_waits_for_its_job_and_takes_what_pods_write(tmp_pa
             subprocess.run(container["command"], env=variables, check=True, timeout=100)
         assert head.wait(60) == ExitCode.FINE
     records = find_run(tmp_path / "runs", "latest").read_records()
-    assert map_blocks_to_nodes(records) == {1: "pool-0", 2: "pool-1"}
+    assert map_blocks(records) == {1: {"pool-0"}, 2: {"pool-1"}}
     again = run_program(tmp_path, "cluster-job", "latest", "--image", "i", "--claim", "c")
     assert "has no share that waits; hand out what is missing with `resume`" in again.stderr

@@ -62,8 +62,8 @@ def test_a_lease_that_is_just_being_written_is_nobodys_yet(run: Store) -> None:
 def test_withdrawing_twice_is_once(run: Store) -> None:
     made = make_attempt(run, 1)
     made.take_lease(Lease(node="n1", pid=1))
-    made.withdraw()
-    made.withdraw()
+    made.withdraw_attempt()
+    made.withdraw_attempt()
     lease = made.read_lease()
     assert lease is not None
     assert (made.is_withdrawn, lease.node) == (True, "n1")
@@ -103,8 +103,8 @@ def test_the_last_line_of_a_log_is_short(run: Store, text: str, line: str) -> No
 
 def test_a_list_is_read_as_it_was_written(run: Store) -> None:
     taken, _ = load_taken(run)
-    taken.add(TakenBlock(block=3, share=1, attempt=1, records=("003-x.json",)))
-    taken.add(TakenBlock(block=3, share=1, attempt=2, kept=True))
+    taken.add_entry(TakenBlock(block=3, share=1, attempt=1, records=("003-x.json",)))
+    taken.add_entry(TakenBlock(block=3, share=1, attempt=2, kept=True))
     again, entries = load_taken(run)
     assert (again.by_block, again.kept) == ({3: (1, 1)}, {(1, 2): [3]})
     assert entries[0].records == ("003-x.json",)
@@ -116,24 +116,24 @@ def test_a_list_is_read_as_it_was_written(run: Store) -> None:
 def test_a_line_that_was_cut_off_is_removed_and_the_next_one_is_whole(run: Store, cut: int) -> None:
     taken, _ = load_taken(run)
     for block in (1, 2):
-        taken.add(TakenBlock(block=block, share=1, attempt=1))
+        taken.add_entry(TakenBlock(block=block, share=1, attempt=1))
     taken.path.write_bytes(taken.path.read_bytes()[:-cut])
     again, _ = load_taken(run)
     assert again.by_block == {1: (1, 1)}
-    again.add(TakenBlock(block=2, share=1, attempt=2))
+    again.add_entry(TakenBlock(block=2, share=1, attempt=2))
     assert load_taken(run)[0].by_block == {1: (1, 1), 2: (1, 2)}
 
 
 def test_a_line_that_is_no_entry_is_left_out(run: Store) -> None:
     taken, _ = load_taken(run)
-    taken.add(TakenBlock(block=1, share=1, attempt=1))
+    taken.add_entry(TakenBlock(block=1, share=1, attempt=1))
     taken.path.write_text(taken.path.read_text() + '{"block": 0}\nnoise\n')
     assert load_taken(run)[0].by_block == {1: (1, 1)}
 
 
 def test_on_a_full_disk_the_list_stays_as_it_was(run: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     taken, _ = load_taken(run)
-    taken.add(TakenBlock(block=1, share=1, attempt=1))
+    taken.add_entry(TakenBlock(block=1, share=1, attempt=1))
     before = taken.path.read_bytes()
 
     def fail(_descriptor: int) -> None:
@@ -141,5 +141,5 @@ def test_on_a_full_disk_the_list_stays_as_it_was(run: Store, monkeypatch: pytest
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
-        taken.add(TakenBlock(block=2, share=1, attempt=1))
+        taken.add_entry(TakenBlock(block=2, share=1, attempt=1))
     assert (taken.path.read_bytes(), taken.by_block) == (before, {1: (1, 1)})

@@ -13,7 +13,8 @@ from typing import Final
 from orchestrator.errors import UsageError
 from orchestrator.execution.event_stream import MessageFeed
 from orchestrator.execution.shares import EngineState, Number, Place
-from orchestrator.execution.shares.share_command import fill_template, make_share_command, split_words
+from orchestrator.execution.shares.cluster_settings import refuse_slurm_settings, split_words
+from orchestrator.execution.shares.share_command import fill_template, make_share_command
 from orchestrator.execution.shares.stream_reader import StreamReader
 from orchestrator.processes.process import (
     APPEND_FLAGS,
@@ -30,9 +31,6 @@ from schemas.share import ShareSpec
 
 COMMAND: Final = "{command}"
 NODE: Final = "{node}"
-
-# Settings that mean something to a scheduler alone.
-UNUSED: Final = ("partition", "constraint", "account", "time", "sbatch")
 
 # The most that a node may send: of each record a few attempts, and signs of life for weeks.
 RECORD_BYTES: Final = 4 << 20
@@ -59,14 +57,12 @@ class CommandEngine:
 
     def __post_init__(self) -> None:
         self._template = split_words(self.cluster.on, "on")
-        for name in UNUSED:
-            if getattr(self.cluster, name):
-                raise UsageError(f"{name} in [cluster] is for --on slurm; put it into the command instead")
+        refuse_slurm_settings(self.cluster, "put it into the command instead")
         make_share_command(self.cluster)
         if shutil.which(self._template[0]) is None:
             raise UsageError(f"--on: there is no program {self._template[0]!r}; install it, or name another")
 
-    def offers(self) -> Sequence[Place]:
+    def list_places(self) -> Sequence[Place]:
         """Return the nodes by name, or a number of shares at once where the command chooses the node."""
         nodes = self.cluster.nodes
         names = nodes if isinstance(nodes, tuple) else ()
@@ -78,7 +74,7 @@ class CommandEngine:
             raise UsageError(f"--on {self.cluster.on!r} has no place for the names of nodes; write {NODE} in it")
         return [Place("", nodes if isinstance(nodes, int) else 1)]
 
-    def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
+    def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Start a command for each attempt."""
         for store in attempts:
             spec = store.read_spec()
@@ -102,7 +98,7 @@ class CommandEngine:
             return EngineState("running")
         return EngineState("gone", reason=describe_status(status), is_final=is_stream)
 
-    def cancel(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
+    def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Close the standard input of commands and terminate those with a shared folder, or kill all."""
         for store in attempts:
             if (child := self._children.get(store.number)) is None:
@@ -113,7 +109,7 @@ class CommandEngine:
             elif not store.stream_path.exists():
                 signal_process_group(child.process.pid, signal.SIGTERM)
 
-    def fetch(self, attempt: ShareStore) -> None:
+    def fetch_files(self, attempt: ShareStore) -> None:
         """Unpack what the node of an attempt has sent."""
         if attempt.number not in self._readers:
             self._readers[attempt.number] = StreamReader(attempt, self._limit_bytes(attempt.read_spec()))
@@ -125,7 +121,7 @@ class CommandEngine:
     def _limit_bytes(self, spec: ShareSpec) -> int:
         return LEAST_STREAM_BYTES + RECORD_BYTES * (spec.last - spec.first + 1) * self.cells
 
-    def wait(self, seconds: float, interrupts: Interrupts | None = None) -> None:
+    def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         """Wait, and meanwhile write the requests that the commands have not read yet."""
         self._forget_ended()
         until = time.monotonic() + seconds
@@ -150,7 +146,7 @@ class CommandEngine:
             if child.process.poll() is not None:
                 close_input(child)
 
-    def close(self) -> None:
+    def end_processes(self) -> None:
         """Kill the commands that still run."""
         for child in self._children.values():
             close_input(child)

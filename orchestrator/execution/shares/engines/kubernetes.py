@@ -1,6 +1,5 @@
 """Shares by Kubernetes: an indexed job whose manifest a person applies. This program does not talk to the cluster."""
 
-import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from typing import Any, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.execution.shares import EngineState, Number, Place
+from orchestrator.execution.shares.cluster_settings import refuse_slurm_settings
 from orchestrator.execution.shares.share_command import make_share_command
 from orchestrator.processes.signals import Interrupts, wait_for_signal
 from orchestrator.records.share_store import ShareStore
 from schemas.cluster import Cluster
 
 LABEL: Final = "plumbline-run"
-UNUSED: Final = ("partition", "constraint", "account", "time", "sbatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +28,14 @@ class KubernetesEngine:
             raise UsageError("--on kubernetes needs a number of nodes, such as --nodes 4")
         if self.cluster.files == "stream":
             raise UsageError("--on kubernetes needs files = 'shared' in [cluster]: a volume that all pods mount")
-        for name in UNUSED:
-            if getattr(self.cluster, name):
-                raise UsageError(f"{name} in [cluster] is for --on slurm; leave it out")
+        refuse_slurm_settings(self.cluster, "leave it out")
 
-    def offers(self) -> Sequence[Place]:
+    def list_places(self) -> Sequence[Place]:
         """Return one place for the pods of a job."""
         assert isinstance(self.cluster.nodes, int)
         return [Place("", self.cluster.nodes)]
 
-    def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
+    def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Leave the attempts to the job that somebody applies."""
 
     def ask_states(self, attempts: Sequence[ShareStore]) -> Mapping[Number, EngineState]:
@@ -47,17 +44,17 @@ class KubernetesEngine:
         silent = EngineState("gone", reason="its pod gives no sign of life")
         return {each.number: silent if each.read_pulse()[0] else waiting for each in attempts}
 
-    def cancel(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
+    def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Leave it to the pods, which see that their attempts were withdrawn."""
 
-    def fetch(self, attempt: ShareStore) -> None:
+    def fetch_files(self, attempt: ShareStore) -> None:
         """Leave the files where the pods have written them."""
 
-    def wait(self, seconds: float, interrupts: Interrupts | None = None) -> None:
+    def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         """Wait for so long, or until a signal comes."""
         wait_for_signal(seconds, interrupts)
 
-    def close(self) -> None:
+    def end_processes(self) -> None:
         """Leave everything to the job."""
 
 
@@ -68,8 +65,7 @@ def build_kubernetes_job(
 
     A share that fails does not end the others, as a failed pod would.
     """
-    shares = attempts[0].folder.parent.resolve()
-    name = f"plumbline-{hashlib.sha256(str(shares).encode()).hexdigest()[:12]}-{attempts[0].folder.name}"
+    name = f"plumbline-{attempts[0].run_hash}-{attempts[0].folder.name}"
     container: dict[str, Any] = {
         "name": "share",
         "image": image,

@@ -1,6 +1,5 @@
 """Shares by Slurm: one array for all attempts of one number. Their states come from squeue, without its database."""
 
-import hashlib
 import math
 import re
 import shlex
@@ -60,7 +59,7 @@ class SlurmEngine:
     cluster: Cluster
     _ids: dict[str, str] = field(default_factory=dict)
 
-    def offers(self) -> Sequence[Place]:
+    def list_places(self) -> Sequence[Place]:
         """Return one place where Slurm chooses the nodes, or a place for each node that was named."""
         nodes = self.cluster.nodes
         if isinstance(nodes, tuple):
@@ -78,7 +77,7 @@ class SlurmEngine:
             raise UsageError(f"Slurm offers no node{' in ' + self.cluster.partition if partition else ''}; see sinfo")
         return len(usable)
 
-    def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
+    def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Submit attempts as arrays. The slots of the place limit how many shares run at once."""
         arrays = defaultdict(list)
         for store in attempts:
@@ -141,7 +140,7 @@ class SlurmEngine:
         self._ids.update((task, job.id) for task, job in jobs.items())
         return {store.number: to_state(jobs.get(name_task(store))) for store in attempts}
 
-    def cancel(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
+    def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Cancel attempts: Slurm terminates them, and kills what is left after the site's KillWait."""
         self.ask_states(attempts)
         ids = [self._ids[name_task(store)] for store in attempts if name_task(store) in self._ids]
@@ -149,22 +148,21 @@ class SlurmEngine:
             chunk = ids[at : at + IDS_AT_ONCE]
             ask_program(["scancel", *(["--signal=KILL", "--full"] if kill else []), *chunk], deadline_s=DEADLINE_S)
 
-    def fetch(self, attempt: ShareStore) -> None:
+    def fetch_files(self, attempt: ShareStore) -> None:
         """Leave the files where the nodes have written them."""
 
-    def wait(self, seconds: float, interrupts: Interrupts | None = None) -> None:
+    def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         """Wait for so long, or until a signal comes."""
         wait_for_signal(seconds, interrupts)
 
-    def close(self) -> None:
+    def end_processes(self) -> None:
         """Leave everything to Slurm: nothing of it runs as a child of this process."""
 
 
 def name_array(store: ShareStore) -> str:
     """Return the name of the array to which an attempt belongs."""
     share, attempt = store.number
-    run = hashlib.sha256(str(store.folder.parent.resolve()).encode()).hexdigest()[:12]
-    return f"plumbline-{run}-{share // ARRAY_SIZE}-{attempt}"
+    return f"plumbline-{store.run_hash}-{share // ARRAY_SIZE}-{attempt}"
 
 
 def name_task(store: ShareStore) -> str:
@@ -196,8 +194,10 @@ def check_answer(found: ProgramOutput) -> ProgramOutput:
     """Return the answer of a program of Slurm.
 
     Raises:
-        UsageError: it has refused.
+        UsageError: it has refused, or cannot be run.
     """
+    if found.status is None:
+        raise UsageError(f"Slurm does not answer: {found.errors[:300]}; run this where jobs are submitted with sbatch")
     if found.status != 0:
         said = found.errors.splitlines()[0] if found.errors else f"status {found.status}"
         raise UsageError(f"Slurm refuses: {said[:300]}; check [cluster] and the options of this command")

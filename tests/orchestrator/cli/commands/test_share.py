@@ -154,7 +154,7 @@ def test_an_attempt_that_has_begun_is_not_begun_again(shared: ShareStore, planne
 
 def test_an_attempt_that_was_withdrawn_does_not_begin(planned: Plan, tmp_path: Path) -> None:
     store = open_folder(tmp_path)
-    store.withdraw()
+    store.withdraw_attempt()
     assert run_share(a_request(planned, store.folder), tmp_path) == ExitCode.USAGE
     assert store.read_lease() == Lease(withdrawn=True)
     assert read_records(store) == []

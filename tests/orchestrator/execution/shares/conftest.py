@@ -98,16 +98,19 @@ class ObedientEngine:
     stores: dict[Number, ShareStore] = field(default_factory=dict)
     now_s: float = 0.0
     waits: int = 0
+    asked: int = 0
+    is_closed: bool = False
     on_start: Callable[[ShareStore, Place], object] = lambda _store, _place: None
     on_wait: Callable[[], object] = lambda: None
 
     def clock(self) -> float:
         return self.now_s
 
-    def offers(self) -> Sequence[Place]:
+    def list_places(self) -> Sequence[Place]:
+        self.asked += 1
         return self.places
 
-    def start(self, attempts: Sequence[ShareStore], place: Place) -> None:
+    def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         for each in attempts:
             self.started.append((each.number, place.name))
             self.states.setdefault(each.number, EngineState("running", place.name))
@@ -117,13 +120,13 @@ class ObedientEngine:
     def ask_states(self, attempts: Sequence[ShareStore]) -> Mapping[Number, EngineState]:
         return {each.number: self.states[each.number] for each in attempts if each.number in self.states}
 
-    def cancel(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
+    def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         self.cancelled += [(each.number, kill) for each in attempts]
 
-    def fetch(self, attempt: ShareStore) -> None:
+    def fetch_files(self, attempt: ShareStore) -> None:
         pass
 
-    def wait(self, seconds: float, interrupts: Interrupts | None = None) -> None:
+    def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         self.now_s += seconds
         self.waits += 1
         assert self.waits < 10_000, "the head waits for ever"
@@ -131,5 +134,5 @@ class ObedientEngine:
         if (act := next(self.acts, None)) is not None:
             act(self)
 
-    def close(self) -> None:
-        pass
+    def end_processes(self) -> None:
+        self.is_closed = True

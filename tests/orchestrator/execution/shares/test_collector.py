@@ -16,7 +16,7 @@ MakeNode = Callable[..., Node]
 def collect_from(run: Store, *nodes: Node) -> Collector:
     made = make_collector(run, IDS, lambda _: None)
     for node in nodes:
-        made.collect(node.store, node.spec)
+        made.collect_blocks(node.store, node.spec)
     return made
 
 
@@ -33,8 +33,9 @@ def test_closed_blocks_become_records_of_the_run_byte_by_byte(run: Store, make_n
     node.close(3)
     node.close(4)
     node.measure(5)
-    made = collect_from(run, node)
-    assert made.count_closed(node.store, node.spec) == 2
+    made = make_collector(run, IDS, lambda _: None)
+    assert made.collect_blocks(node.store, node.spec) == 2
+    assert made.collect_blocks(node.store, node.spec, 2) == 2
     assert read_owners(run) == {3: {(1, 1)}, 4: {(1, 1)}}
     for path in run.list_record_files():
         assert path.read_bytes() == (node.store.folder / "jobs" / path.name).read_bytes()
@@ -44,10 +45,10 @@ def test_a_block_is_taken_when_it_is_closed_and_not_before(run: Store, make_node
     node = make_node()
     made = collect_from(run, node)
     records = node.measure(1)
-    made.collect(node.store, node.spec)
+    made.collect_blocks(node.store, node.spec)
     assert run.read_records() == []
     node.store.close_block(1, records)
-    made.collect(node.store, node.spec)
+    made.collect_blocks(node.store, node.spec)
     assert read_owners(run) == {1: {(1, 1)}}
 
 
@@ -56,7 +57,7 @@ def test_the_first_closed_attempt_counts_and_the_other_is_kept_and_named(run: St
     second.close(1)
     made = collect_from(run, first, second)
     first.close(1)
-    made.collect(first.store, first.spec)
+    made.collect_blocks(first.store, first.spec)
     assert read_owners(run) == {1: {(1, 2)}}
     assert made.taken.kept == {(1, 1): [1]}
     assert (first.store.folder / "closed" / "1.json").is_file()
@@ -115,7 +116,7 @@ def test_a_record_of_another_block_or_cell_does_not_count(run: Store, make_node:
     other.close(1)
     strict = make_collector(run, frozenset({"another"}), lambda _: None)
     with pytest.raises(WrongBlock, match="is no record of block 1"):
-        strict.collect(other.store, other.spec)
+        strict.collect_blocks(other.store, other.spec)
 
 
 def test_a_mark_of_another_block_is_refused(run: Store, make_node: MakeNode) -> None:
@@ -166,7 +167,7 @@ def test_a_block_whose_records_are_gone_is_measured_again(run: Store, make_node:
     assert made.taken.list_missing(1) == [1]
     later = make_node(attempt=2)
     later.close(1)
-    made.collect(later.store, later.spec)
+    made.collect_blocks(later.store, later.spec)
     assert read_owners(run) == {1: {(1, 2)}}
 
 
@@ -175,5 +176,5 @@ def test_the_first_record_that_counts_is_told_once(run: Store, make_node: MakeNo
     node.close(1)
     node.close(2)
     made = make_collector(run, IDS, told.append)
-    made.collect(node.store, node.spec)
+    made.collect_blocks(node.store, node.spec)
     assert {record.spec.block for record in told} == {1}

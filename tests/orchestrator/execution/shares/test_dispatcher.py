@@ -41,6 +41,7 @@ class Head:
             self.collector,
             PATIENCE_S,
             deque(partial(ShareSpec.model_copy, spec) for spec in specs),
+            self.engine.places,
             clock=self.engine.clock,
             on_ended=lambda ended, _store: self.ended.append(ended),
         )
@@ -48,8 +49,8 @@ class Head:
     def play(self, store: ShareStore) -> Node:
         return Node(store, store.read_spec(), self.make_record)
 
-    def follow(self) -> None:
-        self.dispatcher.follow(self.interrupts, lambda rows, waiting: self.shown.append(([*rows], waiting)))
+    def follow_shares(self) -> None:
+        self.dispatcher.follow_shares(self.interrupts, lambda rows, waiting: self.shown.append(([*rows], waiting)))
 
     def script(self, *acts: Callable[[ObedientEngine], object]) -> None:
         self.engine.acts = iter(acts)
@@ -72,7 +73,7 @@ def test_shares_go_to_free_places_until_all_blocks_are_there(run: Store, make_re
     specs = [a_share(number, first=2 * number - 1, last=2 * number) for number in range(1, 6)]
     head = Head(run, make_record, *specs)
     head.engine.on_start = partial(run_whole, head)
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == list(range(1, 11))
     assert [place for _, place in head.engine.started] == ["n1", "n2", "n1", "n2", "n1"]
     assert (head.dispatcher.open, head.dispatcher.failed, head.engine.cancelled) == ({}, [], [])
@@ -91,7 +92,7 @@ def test_no_place_gets_more_shares_than_it_has_slots(run: Store, make_record: Ma
         run_whole(head, engine.stores[number], Place("", 3))
 
     engine.on_wait = end_oldest
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == list(range(1, 8))
     assert max(most) == 3
 
@@ -101,7 +102,7 @@ def test_rows_tell_node_and_blocks_while_a_share_is_measured(run: Store, make_re
     nodes = list[Node]()
     head.engine.on_start = lambda store, _place: nodes.append(head.play(store))
     head.script(lambda _: nodes[0].begin(), lambda _: nodes[0].close(1), lambda _: nodes[0].close_and_end(2))
-    head.follow()
+    head.follow_shares()
     seen = [(row.node, row.done, row.blocks, row.state) for rows, _ in head.shown for row in rows]
     assert seen == [("n1", 0, 2, "waiting"), ("n1", 0, 2, "measuring"), ("n1", 1, 2, "measuring")]
 
@@ -116,7 +117,7 @@ def test_a_share_that_its_engine_has_lost_ends_after_its_last_sign_of_life(run: 
         head.engine.states[store.number] = EngineState("gone", reason="Slurm: node fail")
 
     head.engine.on_start = begin_and_vanish
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == [1]
     (lost,) = head.dispatcher.failed
     assert (lost.how, lost.done, lost.reason) == ("lost", 1, "Slurm: node fail")
@@ -146,7 +147,7 @@ def test_a_share_that_a_scheduler_forgot_goes_on_while_it_gives_signs_of_life(
             nodes[0].end()
 
     head.engine.on_wait = live_on
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == [1, 2]
     assert head.dispatcher.failed == []
 
@@ -156,7 +157,7 @@ def test_a_share_that_never_begins_is_withdrawn_so_that_it_cannot_begin_later(
 ) -> None:
     head = Head(run, make_record, a_share())
     head.engine.states[1, 1] = EngineState("gone", reason="Slurm does not know it")
-    head.follow()
+    head.follow_shares()
     (lost,) = head.dispatcher.failed
     assert (lost.how, lost.done) == ("lost", 0)
     assert not head.play(head.engine.stores[1, 1]).begin()
@@ -171,7 +172,7 @@ def test_a_running_share_without_a_sign_of_life_is_cancelled(run: Store, make_re
             head.engine.states[1, 1] = EngineState("gone")
 
     head.engine.on_wait = end_cancelled
-    head.follow()
+    head.follow_shares()
     assert head.engine.cancelled == [((1, 1), False)]
     assert [(ended.how, ended.reason) for ended in head.dispatcher.failed] == [("lost", "no sign of life")]
 
@@ -185,7 +186,7 @@ def test_while_an_engine_does_not_answer_nothing_is_concluded(run: Store, make_r
             run_whole(head, head.engine.stores[1, 1], Place("n1", 1))
 
     head.engine.on_wait = begin_late
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == [1]
 
 
@@ -202,7 +203,7 @@ def test_the_end_that_a_node_states_is_kept_with_its_closed_blocks(
         node.end(how, reason)
 
     head.engine.on_start = end_early
-    head.follow()
+    head.follow_shares()
     assert [(ended.how, ended.reason, ended.done) for ended in head.dispatcher.failed] == [(how, reason, 1)]
     assert list_blocks(run) == [1]
 
@@ -218,7 +219,7 @@ def test_a_share_with_wrong_records_is_stopped_and_the_others_go_on(run: Store, 
         return node.close(1, placement=None)
 
     head.engine.on_start = lie_in_the_first
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == [3, 4]
     assert head.engine.cancelled == [((1, 1), False)]
     assert "is of another share" in head.dispatcher.failed[0].reason
@@ -243,7 +244,7 @@ def test_a_signal_ends_all_shares_and_what_they_have_closed_counts(run: Store, m
 
     head.engine.on_start, head.engine.on_wait = begin, obey
     head.script(close_and_stop)
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == [1]
     assert head.engine.cancelled == [((1, 1), False), ((2, 1), False)]
     assert [number for number, _ in head.engine.started] == [(1, 1), (2, 1)]
@@ -263,7 +264,7 @@ def test_a_share_that_does_not_obey_is_killed_after_fifteen_seconds(run: Store, 
         nodes[0].store.renew_lease()
 
     head.engine.on_start, head.engine.on_wait = begin, stay
-    head.follow()
+    head.follow_shares()
     assert head.engine.cancelled == [((1, 1), False), ((1, 1), True)]
     assert 15 <= head.engine.now_s < 25
     assert head.dispatcher.failed[0].reason == "it did not end in time"
@@ -280,7 +281,7 @@ def test_an_engine_that_refuses_leaves_no_share_open(run: Store, make_record: Ma
 
     head.engine.on_start = refuse_second
     with pytest.raises(UsageError, match="no such partition"):
-        head.follow()
+        head.follow_shares()
     assert head.dispatcher.open == {}
     assert list_blocks(run) == [1]
 
@@ -291,9 +292,9 @@ def test_an_attempt_of_an_earlier_head_is_followed_to_its_end(run: Store, make_n
     node.close(1)
     head = Head(run, node.make_record)
     head.engine.states[1, 1] = EngineState("running", "n1")
-    head.dispatcher.adopt(node.store, node.spec)
+    head.dispatcher.adopt_attempt(node.store, node.spec)
     head.script(lambda _: node.close_and_end(2))
-    head.follow()
+    head.follow_shares()
     assert list_blocks(run) == [1, 2]
     assert head.engine.started == []
 
@@ -302,7 +303,7 @@ def test_the_head_looks_less_often_at_many_shares(run: Store, make_record: MakeR
     def measure_polls(shares: int) -> float:
         head = Head(run, make_record, engine=ObedientEngine(places=[Place("", shares)]))
         for number in range(1, shares + 1):
-            head.dispatcher.adopt(ShareStore(run.folder / "shares" / f"{number}-1"), a_share(number))
+            head.dispatcher.adopt_attempt(ShareStore(run.folder / "shares" / f"{number}-1"), a_share(number))
         return head.dispatcher.choose_poll_s()
 
     few, many, most = map(measure_polls, (2, 500, 5000))
@@ -313,5 +314,5 @@ def test_rows_come_with_the_number_of_shares_that_wait(run: Store, make_record: 
     specs: Sequence[ShareSpec] = [a_share(number, first=number, last=number) for number in range(1, 5)]
     head = Head(run, make_record, *specs)
     head.engine.on_start = partial(run_whole, head)
-    head.follow()
+    head.follow_shares()
     assert [waiting for _, waiting in head.shown] == [2, 0, 0]

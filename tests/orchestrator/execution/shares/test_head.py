@@ -69,7 +69,9 @@ class Play:
         shown = list[Sequence[ShareRow]]()
         self.engine.now_s = 0.0
         head_clock = self.engine.clock
-        self.interrupted = head.lead(self.interrupts, lambda rows, _waiting: shown.append(rows), clock=head_clock)
+        self.interrupted = head.measure_missing(
+            self.interrupts, lambda rows, _waiting: shown.append(rows), clock=head_clock
+        )
         self.manifest = head.manifest
         return head
 
@@ -206,6 +208,30 @@ def test_an_engine_that_refuses_leaves_a_run_that_can_be_resumed(play: Play) -> 
     assert play.run.read_manifest().stopped == "0 of 4 blocks were run"
     play.engine.on_start = play.measure_share
     assert play.lead().manifest.finished
+
+
+def test_an_engine_is_asked_for_its_places_once_and_only_if_blocks_are_missing(play: Play) -> None:
+    play.manifest = a_shared_manifest(share_blocks=None)
+    play.lead()
+    assert (play.engine.asked, play.manifest.finished) == (1, True)
+    play.lead()
+    assert play.engine.asked == 1
+
+
+def test_an_engine_without_places_leaves_what_still_runs_alone(
+    play: Play, make_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make_node(share=1, first=1, last=2)
+    node.begin()
+
+    def refuse() -> Sequence[Place]:
+        raise UsageError("Slurm offers no node; see sinfo")
+
+    monkeypatch.setattr(play.engine, "list_places", refuse)
+    with pytest.raises(UsageError, match="offers no node"):
+        play.lead()
+    assert (node.store.is_withdrawn, play.engine.cancelled, play.engine.is_closed) == (False, [], True)
+    assert play.run.read_manifest().stopped == "0 of 4 blocks were run"
 
 
 def test_the_number_of_blocks_is_fixed_before_the_first(play: Play) -> None:

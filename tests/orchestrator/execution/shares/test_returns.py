@@ -62,7 +62,7 @@ def test_what_was_sent_is_in_the_folder_of_the_head_byte_by_byte(run: Store, loc
         assert way.take_lease(Lease(node="n7", pid=3))
         way.describe_run()
         send_block(local, way, 1)
-        way.end(ShareEnd(how="finished"))
+        way.state_end(ShareEnd(how="finished"))
     reader = StreamReader(seen, LIMIT)
     reader.read_available()
     for path in (local.store.folder / "jobs").iterdir():
@@ -73,7 +73,7 @@ def test_what_was_sent_is_in_the_folder_of_the_head_byte_by_byte(run: Store, loc
     assert (lease.node, end.how) == ("n7", "finished")
     assert seen.run.read_manifest() == local.store.run.read_manifest()
     made = make_collector(run, IDS, lambda _: None)
-    made.collect(seen, local.spec)
+    made.collect_blocks(seen, local.spec)
     assert len(run.read_records()) == len(CELLS)
 
 
@@ -223,7 +223,7 @@ def test_a_sign_of_life_is_the_time_of_the_lease(make_node: MakeNode) -> None:
 def test_a_share_that_was_withdrawn_or_removed_has_to_end(make_node: MakeNode) -> None:
     way = FolderReturn(make_node().store)
     way.take_lease(Lease(node="n1", pid=1))
-    way.store.withdraw()
+    way.store.withdraw_attempt()
     assert not way.give_sign()
     other = FolderReturn(make_node(share=2).store)
     assert not other.give_sign()
@@ -231,7 +231,7 @@ def test_a_share_that_was_withdrawn_or_removed_has_to_end(make_node: MakeNode) -
 
 def test_an_attempt_that_was_withdrawn_does_not_begin(make_node: MakeNode) -> None:
     way = FolderReturn(make_node().store)
-    way.store.withdraw()
+    way.store.withdraw_attempt()
     assert not way.take_lease(Lease(node="n1", pid=1))
 
 
@@ -262,7 +262,7 @@ def test_a_share_is_terminated_when_its_head_wants_it_or_is_gone(make_node: Make
         with Pulse(way, lifeline=lifeline, pause_s=0.02 if lifeline is None else 60):
             os.write(writer, b"more than the request means nothing\n")
             if reason == "withdrawn":
-                way.store.withdraw()
+                way.store.withdraw_attempt()
             else:
                 os.close(writer)
             until = time.monotonic() + 10

@@ -154,6 +154,19 @@ def reseal(folder: Path) -> None:
     edit_json(folder / DESCRIPTION, lambda said: said.update(files=files))
 
 
+def replace_samples(run: Store) -> None:
+    """Put drawn samples into the records of a real run, because a busy machine may tell its clones apart.
+
+    Each block and cell has its own, whatever the order of the jobs, so that one run is concluded like the next.
+    """
+    for number, record in enumerate(sorted(run.read_records(), key=lambda each: (each.spec.block, each.spec.cell.id))):
+        assert record.report is not None
+        drawn = tuple(noisy_report(number, 10_000)["samples_ns"][: len(record.report.samples_ns)])
+        noise = record.report.noise.model_copy(update={"cpu_ns": drawn})
+        report = record.report.model_copy(update={"samples_ns": drawn, "calls": 100, "noise": noise})
+        run.write_record(add_summary(record.model_copy(update={"result": report})))
+
+
 def list_record_files(folder: Path, part: str = "") -> list[Path]:
     """The records of a publication whose names contain this."""
     return [path for path in sorted((folder / "jobs").iterdir()) if part in path.name]

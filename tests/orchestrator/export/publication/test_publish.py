@@ -11,7 +11,6 @@ import pytest
 
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
-from orchestrator.execution.job_summary import add_summary
 from orchestrator.export.publication.admit import decide_admission
 from orchestrator.export.publication.conclusion import conclude_group
 from orchestrator.export.publication.publish import publish_run
@@ -35,8 +34,8 @@ from tests.orchestrator.export.publication.forging import (
     a_run_folder,
     clone,
     measured_records,
-    noisy_report,
     read_publication,
+    replace_samples,
 )
 from tests.orchestrator.quick import PROGRAM, QUICK
 
@@ -184,13 +183,7 @@ def test_a_real_sweep_is_published_and_admitted(tmp_path: Path, inside: Callable
     assert swept.returncode == 0, swept.stderr
     (folder,) = (tmp_path / "runs").iterdir()
     run = Store(folder)
-    # A busy machine may tell clones apart, and must not decide this test: samples are drawn, all else is as measured.
-    for number, record in enumerate(run.read_records()):
-        assert record.report is not None
-        drawn = tuple(noisy_report(number, 10_000)["samples_ns"][: len(record.report.samples_ns)])
-        noise = record.report.noise.model_copy(update={"cpu_ns": drawn})
-        report = record.report.model_copy(update={"samples_ns": drawn, "calls": 100, "noise": noise})
-        run.write_record(add_summary(record.model_copy(update={"result": report})))
+    replace_samples(run)
     done = inside("publish", str(folder), "--to", "results")
     assert done.err == ""
     assert done.code == 0

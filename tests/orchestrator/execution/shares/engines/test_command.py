@@ -41,7 +41,7 @@ def engines() -> Iterator[list[CommandEngine]]:
     opened = list[CommandEngine]()
     yield opened
     for engine in opened:
-        engine.close()
+        engine.end_processes()
 
 
 def open_engine(engines: list[CommandEngine], cluster: Cluster) -> CommandEngine:
@@ -51,9 +51,10 @@ def open_engine(engines: list[CommandEngine], cluster: Cluster) -> CommandEngine
 
 def follow(run: Store, engine: CommandEngine, *specs: ShareSpec) -> Dispatcher:
     waiting = deque[Callable[[], ShareSpec]](partial(ShareSpec.model_copy, spec) for spec in specs)
-    made = Dispatcher(run, engine, make_collector(run, IDS, lambda _: None), engine.cluster.patience, waiting)
+    collector = make_collector(run, IDS, lambda _: None)
+    made = Dispatcher(run, engine, collector, engine.cluster.patience, waiting, engine.list_places())
     with Interrupts() as interrupts:
-        made.follow(interrupts, lambda _rows, _waiting: None)
+        made.follow_shares(interrupts, lambda _rows, _waiting: None)
     return made
 
 
@@ -66,10 +67,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def start_one(engine: CommandEngine, node: Node) -> psutil.Process:
     """Start a share, and wait until its node has taken the lease."""
-    engine.start([node.store], Place("n1", 1))
+    engine.start_attempts([node.store], Place("n1", 1))
     for _ in range(200):
-        engine.wait(0.05)
-        engine.fetch(node.store)
+        engine.pass_time(0.05)
+        engine.fetch_files(node.store)
         if node.store.read_lease() is not None:
             break
     return next(each for each in psutil.Process().children() if str(DOUBLE) in each.cmdline())
@@ -106,9 +107,9 @@ def test_a_node_that_sends_a_file_elsewhere_is_stopped(run: Store, engines: list
 def test_a_node_ends_when_its_standard_input_does(make_node: MakeNode, engines: list[CommandEngine]) -> None:
     engine, node = open_engine(engines, a_cluster("waits")), make_node()
     process = start_one(engine, node)
-    engine.cancel([node.store], kill=False)
+    engine.cancel_attempts([node.store], kill=False)
     wait_until(lambda: engine.ask_states([node.store])[1, 1].name == "gone")
-    engine.fetch(node.store)
+    engine.fetch_files(node.store)
     end = node.store.read_end()
     assert end is not None
     assert (end.how, process.is_running()) == ("interrupted", False)
@@ -117,9 +118,9 @@ def test_a_node_ends_when_its_standard_input_does(make_node: MakeNode, engines: 
 def test_a_command_that_stays_is_killed(make_node: MakeNode, engines: list[CommandEngine]) -> None:
     engine, node = open_engine(engines, a_cluster("stays")), make_node()
     process = start_one(engine, node)
-    engine.cancel([node.store], kill=False)
+    engine.cancel_attempts([node.store], kill=False)
     assert engine.ask_states([node.store])[1, 1].name == "running"
-    engine.cancel([node.store], kill=True)
+    engine.cancel_attempts([node.store], kill=True)
     state = engine.ask_states([node.store])[1, 1]
     assert (state.name, state.reason, process.is_running()) == ("gone", "its command ended by SIGKILL", False)
 
@@ -127,16 +128,16 @@ def test_a_command_that_stays_is_killed(make_node: MakeNode, engines: list[Comma
 def test_an_engine_that_is_closed_leaves_nothing_running(make_node: MakeNode, engines: list[CommandEngine]) -> None:
     engine, node = open_engine(engines, a_cluster("stays")), make_node()
     process = start_one(engine, node)
-    engine.close()
+    engine.end_processes()
     assert not process.is_running()
 
 
 def test_with_a_shared_folder_a_command_is_terminated(make_node: MakeNode, engines: list[CommandEngine]) -> None:
     engine = open_engine(engines, a_cluster("stays", files="shared"))
     node = make_node(folder="/shared")
-    engine.start([node.store], Place("n1", 1))
-    engine.wait(0.2)
-    engine.cancel([node.store], kill=False)
+    engine.start_attempts([node.store], Place("n1", 1))
+    engine.pass_time(0.2)
+    engine.cancel_attempts([node.store], kill=False)
     wait_until(lambda: engine.ask_states([node.store])[1, 1].name == "gone")
     assert engine.ask_states([node.store])[1, 1].reason == "its command ended by SIGTERM"
     assert not node.store.stream_path.exists()
@@ -152,7 +153,7 @@ def test_waiting_ends_with_a_signal(engines: list[CommandEngine]) -> None:
     with Interrupts() as interrupts:
         psutil.Process().send_signal(15)
         began = time.monotonic()
-        engine.wait(WAIT_S, interrupts)
+        engine.pass_time(WAIT_S, interrupts)
     assert time.monotonic() - began < WAIT_S / 2
 
 
@@ -201,7 +202,7 @@ def test_without_a_program_the_interpreter_of_the_head_is_used() -> None:
 )
 def test_settings_that_do_not_fit_are_named(changes: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError) as raised:
-        CommandEngine(a_cluster("waits", **changes), 2).offers()
+        CommandEngine(a_cluster("waits", **changes), 2).list_places()
     assert said in str(raised.value)
 
 
@@ -212,9 +213,9 @@ def test_a_program_that_does_not_exist_is_named_before_anything_is_made(engines:
 
 def test_nodes_are_offered_once_each(engines: list[CommandEngine]) -> None:
     named = open_engine(engines, a_cluster("waits", nodes=("a", "b", "a")))
-    assert [(place.name, place.slots) for place in named.offers()] == [("a", 1), ("b", 1)]
+    assert [(place.name, place.slots) for place in named.list_places()] == [("a", 1), ("b", 1)]
     counted = open_engine(engines, Cluster(on="srun {command}", nodes=4))
-    assert [(place.name, place.slots) for place in counted.offers()] == [("", 4)]
+    assert [(place.name, place.slots) for place in counted.list_places()] == [("", 4)]
 
 
 @pytest.mark.parametrize(("status", "said"), [(3, "its command exited with 3"), (-9, "its command ended by SIGKILL")])

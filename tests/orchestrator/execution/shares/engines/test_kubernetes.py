@@ -72,7 +72,7 @@ def test_a_pod_runs_the_attempt_of_its_index(stores: list[ShareStore], tmp_path:
 
 def test_an_attempt_waits_until_a_pod_takes_it(make_node: MakeNode) -> None:
     engine, node = KubernetesEngine(CLUSTER), make_node()
-    engine.start([node.store], Place("", 2))
+    engine.start_attempts([node.store], Place("", 2))
     before = engine.ask_states([node.store])[1, 1]
     assert (before.name, before.reason) == ("waiting", "apply the job that `cluster-job` prints")
     node.begin()

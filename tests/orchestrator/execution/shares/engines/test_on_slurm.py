@@ -11,7 +11,7 @@ import pytest
 from orchestrator.analysis.run import Run
 from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
-from orchestrator.records.nodes import find_hosts, group_nodes_by_type, list_nodes
+from orchestrator.records.nodes import list_nodes
 from orchestrator.records.store import find_run
 from schemas.record import JobRecord
 from tests.faults.slurm_cluster import SlurmCluster, explain_missing, run_slurm
@@ -124,14 +124,13 @@ def test_nodes_of_two_types_are_told_apart_and_never_pooled(tmp_path: Path, slur
     done = sweep(tmp_path, slurm, "types", '"numpy"', 4, a_table(tmp_path, 2, more))
     assert done.returncode == ExitCode.FINE, done.stdout + done.stderr
     records = read_records(tmp_path, "types")
-    types = group_nodes_by_type(find_hosts(records))
-    assert sorted((machine.cpu, *nodes) for machine, nodes in types.items()) == [
-        ("CPU of n1", "n1"),
-        ("CPU of n2", "n2"),
-    ]
+    types = {(record.host.cpu, record.placement.node) for record in records if record.placement}
+    assert types == {("CPU of n1", "n1"), ("CPU of n2", "n2")}
     found = load("types", tmp_path / "runs")
-    assert len({record.host.cpu for record in found.records}) == 1
-    assert len(found.records) + len(found.skipped) == len(records)
+    by_type = [{record.host.cpu for record in run.records} for run in (found, *found.others)]
+    assert sorted(by_type, key=str) == [{"CPU of n1"}, {"CPU of n2"}]
+    assert sum(len(run.records) for run in (found, *found.others)) == len(records)
+    assert found.skipped == ()
 
 
 def test_a_partition_that_does_not_exist_is_named_and_leaves_nothing(tmp_path: Path, slurm: SlurmCluster) -> None:

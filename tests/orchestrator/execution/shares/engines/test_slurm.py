@@ -62,7 +62,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doubles:
 
 
 def start(engine: SlurmEngine, *stores: ShareStore, slots: int = 2) -> None:
-    engine.start(stores, Place("", slots))
+    engine.start_attempts(stores, Place("", slots))
 
 
 def list_options(call: list[str]) -> dict[str, str]:
@@ -208,8 +208,8 @@ def test_shares_are_cancelled_by_their_ids_and_killed_if_they_stay(slurm: Double
     stores = [make_node(share=number).store for number in (1, 2, 3)]
     answer(slurm, (stores[0], "RUNNING", "n1", "None"), (stores[1], "PENDING", "", "Resources"))
     engine = SlurmEngine(Cluster(on="slurm"))
-    engine.cancel(stores, kill=False)
-    engine.cancel(stores, kill=True)
+    engine.cancel_attempts(stores, kill=False)
+    engine.cancel_attempts(stores, kill=True)
     assert slurm.read_calls("scancel") == [["77_1", "77_2"], ["--signal=KILL", "--full", "77_1", "77_2"]]
 
 
@@ -221,8 +221,8 @@ def test_what_slurm_refuses_is_said(slurm: Doubles, make_node: MakeNode) -> None
 
 def test_without_slurm_a_user_learns_that_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(UsageError, match="Slurm refuses: sinfo: No such file or directory"):
-        SlurmEngine(Cluster(on="slurm")).offers()
+    with pytest.raises(UsageError, match="does not answer: sinfo: No such file or directory; run this where jobs are"):
+        SlurmEngine(Cluster(on="slurm")).list_places()
 
 
 SINFO = "n1|idle|all*\nn2|alloc|all*\nn3|down|all*\nn4|drain|all*\ng1|idle|gpu\n"
@@ -231,19 +231,19 @@ SINFO = "n1|idle|all*\nn2|alloc|all*\nn3|down|all*\nn4|drain|all*\ng1|idle|gpu\n
 @pytest.mark.parametrize(("cluster", "slots"), [(Cluster(on="slurm"), 2), (Cluster(on="slurm", nodes=7), 7)])
 def test_slurm_offers_the_nodes_that_can_run_something(slurm: Doubles, cluster: Cluster, slots: int) -> None:
     slurm.say("sinfo", SINFO)
-    (place,) = SlurmEngine(cluster).offers()
+    (place,) = SlurmEngine(cluster).list_places()
     assert (place.name, place.slots) == ("", slots)
 
 
 def test_named_nodes_are_places_of_one_share_each(slurm: Doubles, make_node: MakeNode) -> None:
     engine = SlurmEngine(Cluster(on="slurm", nodes=("n1", "n3", "n1")))
-    places = engine.offers()
+    places = engine.list_places()
     assert [(place.name, place.slots) for place in places] == [("n1", 1), ("n3", 1)]
-    engine.start([make_node().store], places[1])
+    engine.start_attempts([make_node().store], places[1])
     assert list_options(slurm.read_calls("sbatch")[0])["--nodelist"] == "n3"
 
 
 def test_a_partition_without_nodes_is_named(slurm: Doubles) -> None:
     slurm.say("sinfo", "")
     with pytest.raises(UsageError, match="Slurm offers no node in gpu; see sinfo"):
-        SlurmEngine(Cluster(on="slurm", partition="gpu")).offers()
+        SlurmEngine(Cluster(on="slurm", partition="gpu")).list_places()

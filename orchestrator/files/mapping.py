@@ -1,0 +1,17 @@
+"""Files that are mapped into memory. Few commands read such a file, and the others do not wait for the import."""
+
+import mmap
+from pathlib import Path
+
+from orchestrator.files.atomic import open_regular
+
+
+def map_regular(path: Path) -> mmap.mmap:
+    """Map a regular file of a run into memory, where it takes none until it is looked at.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is empty.
+    """
+    with open_regular(path) as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
