@@ -156,6 +156,10 @@ class ShareStore:
         """Read the mark of a closed block; None if there is none."""
         return read_or_none(self._closed_path(block), ClosedBlock)
 
+    def count_closed(self) -> int:
+        """Return the number of blocks that are closed."""
+        return sum(1 for _ in self.folder.joinpath("closed").glob("*.json"))
+
     def read_file(self, name: str) -> bytes:
         """Read a file of the attempt by its name, as in `jobs/001-torch.json`.
 

@@ -10,6 +10,7 @@ from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import type_to_dict
 from orchestrator.report.nodes.document import nodes_to_dict
+from orchestrator.report.nodes.sentences import describe_next_sweep
 from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.sections import agreement, breakeven, new_shapes, price, saved_models
 from orchestrator.report.sentences import describe_group
@@ -31,6 +32,7 @@ def build_run_document(run: Run) -> dict[str, Any]:
         "groups": [group_to_dict(group) for group in run.groups],
         "compared_by": axis.axis_to_dict(run.axis_tables),
         "prices": price.prices_to_list(run),
+        "next_sweep": describe_next_sweep(run),
         "other_types": [
             {
                 "machine_type": type_to_dict(other.manifest.host),

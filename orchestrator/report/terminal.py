@@ -19,6 +19,7 @@ from orchestrator.report import axis
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.environments import summarise_environments
 from orchestrator.report.machine import summarise_host
+from orchestrator.report.nodes.sentences import describe_next_sweep
 from orchestrator.report.nodes.terminal import show_nodes
 from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.overview import build_overview
@@ -88,7 +89,7 @@ def show_results(
             console.print()
             show_nodes(console, group.over_nodes)
     notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
-    told = axis.write_axis_notes(along, run)
+    told = [*axis.write_axis_notes(along, run), *describe_next_sweep(run)]
     show_notes(console, [*told, *notes, *list_deprecations(run.cells)])
     console.print()
     if details:

@@ -31,7 +31,7 @@ from orchestrator.analysis.quality.comparability import find_unlike_blocks
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.analysis.statistics.random_effects import estimate_error
-from orchestrator.analysis.statistics.variance_components import FEWEST_BLOCKS
+from orchestrator.analysis.statistics.variance_components import FEWEST_BLOCKS, VarianceComponents, estimate_components
 from orchestrator.analysis.undisturbed import Floors, bound_ratio
 
 
@@ -60,7 +60,7 @@ class NodesComparison:
     `on_type`, `spread` and `following` are None if too few nodes have enough blocks. `spread` is the standard deviation
     of the log ratio between nodes. `following` is the prediction interval of the ratio on the next node, with room for
     disturbances. `dissenting` nodes contradict by themselves what all of them together would have claimed, which is
-    then not claimed.
+    then not claimed. `components` are None if fewer than two nodes have two blocks.
     """
 
     nodes: tuple[NodeRatio, ...]
@@ -69,6 +69,7 @@ class NodesComparison:
     spread: Interval | None = None
     following: Interval | None = None
     dissenting: tuple[str, ...] = ()
+    components: VarianceComponents | None = None
 
     @property
     def widest(self) -> Comparison:
@@ -168,12 +169,14 @@ def complete_comparison(
     own = group_blocks(sorted(floors[0].measured), nodes)
     rows = [measure_on_node(*floors, node, own[node], alpha) for node in nodes.names]
     dissenting = find_dissenting(here, rows, margin)
+    by_node = [list_differences(*floors, blocks) for blocks in own.values()]
     found = NodesComparison(
         nodes=tuple(rows),
         on_nodes=replace(here, verdict=Verdict.UNRESOLVED) if dissenting else here,
         dissenting=dissenting,
+        components=estimate_components(by_node) if sum(len(each) > 1 for each in by_node) > 1 else None,
     )
-    effects = describe_effects([list_differences(*floors, blocks) for blocks in own.values()], alpha)
+    effects = describe_effects(by_node, alpha)
     if effects is None:
         return found
     choose = choose_by_node(nodes.by_block, combine_for_next, alpha)

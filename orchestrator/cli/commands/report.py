@@ -22,7 +22,7 @@ def write_report(
     run, path = Run.from_store(place), output or place.page_path
     run = run.select_computations(only) if only else run
     run = run if compare_by is None else run.compared_by(compare_by)
-    for sentence in describe_skipped(run.left_out):
+    for sentence in describe_skipped(run.skipped):
         print_line(Console(stderr=True), sentence)
     text = reporting.render_page(run)
     try:

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.nodes.comparison import NodesComparison, NodesResult
+from orchestrator.analysis.nodes.next_sweep import NextSweep, measure_costs, plan_next_sweep
 from orchestrator.analysis.nodes.turnarounds import Turnaround
 from orchestrator.analysis.quality.flags import CANARY_LIMIT
+from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.analysis.statistics.variance_components import FEWEST_BLOCKS, FEWEST_NODES, NodePlan
+from orchestrator.analysis.statistics.variance_components import FEWEST_BLOCKS, FEWEST_NODES
 from orchestrator.format import format_ratio, format_ratio_range, format_seconds, join_names, to_printable
 
 
@@ -177,12 +179,27 @@ def list_types(by_type: Mapping[str, Comparison]) -> str:
     )
 
 
-def describe_plan(plan: NodePlan | None, half_width: float) -> str:
+def describe_next_sweep(run: Run) -> list[str]:
+    """Return, for each computation whose ratios over the type are less precise than asked, the sweep that they need."""
+    costs, precision = measure_costs(run.processes, run.manifest), run.manifest.sweep.stop.precision
+    sentences = []
+    for group in run.groups:
+        if costs is None or group.over_nodes is None:
+            continue
+        found = plan_next_sweep(group.over_nodes, costs, precision, group.alpha)
+        if found is not None:
+            of_group = f"{group.title}: " if len(run.groups) > 1 else ""
+            sentences.append(to_printable(of_group + describe_plan(found, precision)))
+    return sentences
+
+
+def describe_plan(found: NextSweep, precision: float) -> str:
     """Return how many nodes, with how many blocks each, give a ratio this precise over their type."""
-    asked = f"±{100 * half_width:g} %"
-    if plan is None:
-        return f"No number of nodes gives a ratio over the type within {asked}: nodes differ too much."
+    here = found.pair.on_nodes
+    asked = f"the ratio of {here.cell} over {here.baseline} on nodes of the type within ±{100 * precision:g} %"
+    if found.plan is None:
+        return f"No number of nodes gives {asked}: nodes differ too much."
     return (
-        f"{plan.nodes} nodes with {plan.blocks} blocks each give a ratio over the type within {asked}, at the least "
-        f"cost: {format_seconds(plan.cost)} on all nodes together."
+        f"{found.plan.nodes} nodes with {found.plan.blocks} blocks each would give {asked}, at the least cost: "
+        f"{format_seconds(found.plan.cost)} on all nodes together."
     )

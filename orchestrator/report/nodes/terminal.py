@@ -6,13 +6,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.compare import Comparison
-from orchestrator.analysis.nodes.comparison import NodeRatio, NodesComparison, NodesResult
-from orchestrator.format import format_ratio_range, to_printable
-from orchestrator.report.nodes.sentences import describe_nodes, format_spread
-from orchestrator.report.tables import fold_verdict, format_ratio_with_interval, make_table, name_column, number_columns
-
-NO_RATIO = "–"
+from orchestrator.analysis.nodes.comparison import NodesComparison, NodesResult
+from orchestrator.format import to_printable
+from orchestrator.report.nodes.rows import HEADINGS, NodeRow, list_answers, list_nodes, name_pair
+from orchestrator.report.nodes.sentences import describe_nodes
+from orchestrator.report.tables import fold_verdict, make_table, name_column, number_columns
 
 
 def show_nodes(console: Console, result: NodesResult) -> None:
@@ -36,40 +34,24 @@ def build_node_tables(result: NodesResult) -> Iterator[Table]:
 
 def build_node_table(result: NodesResult, found: NodesComparison, without: NodesComparison | None) -> Table:
     """Return the table of one pair: each node, then these nodes, nodes of the type, and the same without odd nodes."""
-    title = f"{found.on_nodes.cell} over {found.on_nodes.baseline}, by node of type {result.nodes.machine_type}"
-    drawn = make_table(name_column("node"), *number_columns("blocks", "ratio"), "verdict", title=title, bold=True)
-    odd = {each.name: each.ratio for each in result.odd}
-    for row in found.nodes:
-        drawn.add_row(*map(Text, format_node(row, odd.get(row.node))))
+    name, *numbers, verdict = HEADINGS
+    title = name_pair(result, found)
+    drawn = make_table(name_column(name), *number_columns(*numbers), verdict, title=title, bold=True)
+    for row in list_nodes(result, found):
+        drawn.add_row(*map(Text, format_row(row)))
     drawn.add_section()
-    for line in format_answers(found):
-        drawn.add_row(*map(Text, line))
+    for row in list_answers(found):
+        drawn.add_row(*map(Text, format_row(row)))
     if without is not None:
+        names = to_printable(", ".join(each.name for each in result.odd))
         drawn.add_section()
-        drawn.add_row(Text(f"without {to_printable(', '.join(odd))}", style="dim"))
-        for line in format_answers(without):
-            drawn.add_row(*map(Text, line))
+        drawn.add_row(Text(f"without {names}", style="dim"))
+        for row in list_answers(without):
+            drawn.add_row(*map(Text, format_row(row)))
     return drawn
 
 
-def format_node(row: NodeRatio, canary: float | None) -> tuple[str, ...]:
-    """Return the row of one node: its name, with its canary if that is off, its blocks and its ratio."""
-    name = to_printable(row.node) + (f"\n (canary {100 * (canary - 1):+.0f} %)" if canary is not None else "")
-    return name, f"{row.blocks}", format_ratio_with_interval(row.ratio) if row.blocks else NO_RATIO, ""
-
-
-def format_answers(found: NodesComparison) -> Iterator[tuple[str, ...]]:
-    """Yield the rows below those of the nodes: these nodes, nodes of the type, their spread, and the next node."""
-    yield format_answer("on these nodes", found.on_nodes)
-    if found.on_type is not None:
-        yield format_answer("on nodes of this type", found.on_type)
-    if found.spread is not None:
-        yield "spread between nodes", "", format_spread(found.spread), ""
-    if found.following is not None:
-        yield "next node", "", format_ratio_range(found.following, "–") or NO_RATIO, ""
-
-
-def format_answer(name: str, found: Comparison) -> tuple[str, ...]:
-    """Return the row of one answer, with the interval that decides."""
-    ratio = format_ratio_with_interval(found.undisturbed or found.ratio)
-    return name, f"{found.blocks}", ratio, fold_verdict(found.verdict)
+def format_row(row: NodeRow) -> tuple[str, ...]:
+    """Return the cells of one row; a node whose canary is off has it on a second line."""
+    canary = "" if row.canary is None else f"\n (canary {100 * (row.canary - 1):+.0f} %)"
+    return row.name + canary, row.blocks, row.text, fold_verdict(row.verdict)

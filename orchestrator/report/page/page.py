@@ -21,6 +21,8 @@ from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report import axis, environments
 from orchestrator.report.alarms import list_alarms
 from orchestrator.report.machine import summarise_host
+from orchestrator.report.nodes.sentences import describe_next_sweep, describe_nodes
+from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.overview import build_overview
 from orchestrator.report.page import reproduce, vega
 from orchestrator.report.page.charts import (
@@ -35,6 +37,7 @@ from orchestrator.report.page.charts import (
     make_row,
     make_section,
     memory,
+    nodes,
     phases,
     ratios,
     roofline,
@@ -43,6 +46,7 @@ from orchestrator.report.page.charts import (
     times,
     warmup,
 )
+from orchestrator.report.page.other_types import list_other_types
 from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.report.repetition import is_said, split_shared_sentences
 from orchestrator.report.sections import agreement, calls, price
@@ -118,7 +122,7 @@ def collect_values(run: Run) -> dict[str, Any]:
     return {
         "run": run.name,
         "manifest": manifest,
-        "skipped": [*describe_skipped(run.left_out)],
+        "skipped": [*describe_skipped(run.skipped)],
         "names": collect_filter_names(run),
         "alarms": alarms,
         "answer": answer,
@@ -136,7 +140,9 @@ def collect_values(run: Run) -> dict[str, Any]:
         "refused": [row for group in groups for row in list_unranked(group)],
         "cells": len(run.cells),
         "agreement_title": agreement.TITLE,
-        "notes": [*shared, *list_deprecations(run.cells), *describe_brevity(run)],
+        "others": list_other_types(run),
+        "turnarounds": describe_run_turnarounds(run),
+        "notes": [*shared, *describe_next_sweep(run), *list_deprecations(run.cells), *describe_brevity(run)],
         "schedule": make_schedule(run),
         "machine": summarise_host(manifest.host),
         "environments": [*environments.summarise_environments(manifest.environments)],
@@ -176,6 +182,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         sentences=[
             *(sentence for sentence in sentences if sentence not in lead),
             *(() if is_brief(run) else price.describe_group_prices(group, run)),
+            *(describe_nodes(group.over_nodes) if group.over_nodes else ()),
         ],
         agreement=build_agreement_table(group),
         figures=list(build_charts(section, run)),
@@ -241,6 +248,7 @@ def build_charts(section: Section, run: Run) -> Iterator[Chart]:
     for found in (
         *cost.make_charts(section),
         ratios.make_chart(section),
+        nodes.make_chart(section),
         phases.make_chart(section),
         memory.make_chart(section),
         warmup.make_chart(section),

@@ -18,6 +18,7 @@ from orchestrator.report.page.charts import (
     Spec,
     cost,
     memory,
+    nodes,
     phases,
     ratios,
     roofline,
@@ -30,6 +31,7 @@ from orchestrator.report.page.charts import (
 SPECS: Final[dict[str, Spec]] = {
     "times": times.SPEC,
     "ratios": ratios.SPEC,
+    "nodes": nodes.SPEC,
     "cost": cost.SPEC,
     "phases": phases.SPEC,
     "memory": memory.SPEC,

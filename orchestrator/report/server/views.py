@@ -8,6 +8,7 @@ from typing import Final
 
 from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.derivation.process import Process
+from orchestrator.analysis.nodes.comparison import NodesResult
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.compare import Compared
@@ -21,9 +22,14 @@ from orchestrator.report.comparison.sentences import describe_basis, describe_co
 from orchestrator.report.comparison.terminal import format_change
 from orchestrator.report.job.facts import describe_ending, describe_measurements, describe_request
 from orchestrator.report.job.terminal import read_log_tail
+from orchestrator.report.nodes.rows import HEADINGS, list_answers, list_nodes, name_pair
+from orchestrator.report.nodes.sentences import describe_next_sweep, describe_nodes
+from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.sections import calls
 from orchestrator.report.sentences import describe_skipped, list_deprecations
+from orchestrator.report.server import shares
 from orchestrator.report.server.library import OpenRun, describe_state
+from orchestrator.report.server.shown_table import ShownTable
 from orchestrator.report.summary import summarise_groups, write_notes
 from orchestrator.report.terminal import format_group_rows
 from schemas.record import JobRecord
@@ -31,19 +37,6 @@ from schemas.record import JobRecord
 GROUP_HEADINGS: Final = ("mode", "time per call", "ratio to baseline (95 % interval)", "rank", "first result", "n")
 CHANGE_HEADINGS: Final = ("mode", "A / B", "n", "B over A (95 % interval)", "memory")
 VERDICT: Final = "verdict"
-
-
-@dataclass(frozen=True, slots=True)
-class ShownTable:
-    """A table: its caption, its headings, and its rows of texts, whose first cell names the row.
-
-    `modes` are those whose history can be asked for.
-    """
-
-    caption: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    modes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +49,19 @@ class Results:
     skipped: Sequence[str]
     tables: Sequence[ShownTable]
     notes: Sequence[str]
+    others: Sequence["Results"] = ()
+    """Those on each other type of machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a run. `log` are the last lines of the running job."""
+    """The progress of a run. `log` are the last lines of the running job, and `nodes` those that have taken a share."""
 
     state: str
     text: str
     job: str
     log: Sequence[str]
+    nodes: ShownTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +79,34 @@ def build_results(run: Run) -> Results:
     along = run.axis_tables
     answer = axis.summarise_axis(along) or summarise_groups(run.groups)
     answer += calls.describe_best_modes(run.groups, run.manifest.sweep.calls)
-    shown = [*map(show_axis_table, along), *map(show_group_table, run.groups)]
-    notes = [*axis.write_axis_notes(along, run), *write_notes(run.groups), *list_deprecations(run.cells)]
+    shown = [*map(show_axis_table, along), *(table for group in run.groups for table in show_group(group))]
+    told = [*axis.write_axis_notes(along, run), *write_notes(run.groups), *list_deprecations(run.cells)]
+    over_nodes = [said for group in run.groups if group.over_nodes for said in describe_nodes(group.over_nodes)]
     return Results(
         alarms=list_alarms(run.groups),
-        answer=answer,
+        answer=[*answer, *describe_run_turnarounds(run)],
         machine=run.machine_type.label,
-        skipped=[*describe_skipped(run.left_out)],
+        skipped=[*describe_skipped(run.skipped)],
         tables=shown,
-        notes=notes,
+        notes=[*told, *over_nodes, *describe_next_sweep(run)],
+        others=[build_results(other) for other in run.others],
     )
+
+
+def show_group(group: Group) -> Iterator[ShownTable]:
+    """Yield the table of one group, and that by node of each of its pairs."""
+    yield show_group_table(group)
+    if group.over_nodes is not None:
+        yield from show_nodes(group.over_nodes)
+
+
+def show_nodes(result: NodesResult) -> Iterator[ShownTable]:
+    """Yield the table of each pair by node: the nodes, and then the answers over them."""
+    for found in (*result.comparisons, *([result.clone] if result.clone else [])):
+        rows = [*list_nodes(result, found), *list_answers(found)]
+        yield ShownTable(
+            name_pair(result, found), HEADINGS, [(row.name, row.blocks, row.text, row.verdict) for row in rows]
+        )
 
 
 def show_group_table(group: Group) -> ShownTable:
@@ -131,7 +145,8 @@ def build_progress(found: OpenRun, now: datetime) -> Progress:
     began, log = parse_timestamp(manifest.started), found.place.find_open_log()
     elapsed = f", {format_duration((now - began).total_seconds() * 1e9)} since its start" if began else ""
     job, tail = (log_stem(log), read_log_tail(log)) if log else ("", [])
-    return Progress(state, f"{told}{elapsed}.", job, tail)
+    nodes = shares.show_nodes(found.place, now) if manifest.sweep.is_shared_out else None
+    return Progress(state, f"{told}{elapsed}.", job, tail, nodes)
 
 
 def list_jobs(processes: Sequence[Process]) -> Iterator[JobRow]:

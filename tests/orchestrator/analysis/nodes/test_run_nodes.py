@@ -15,6 +15,7 @@ from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.records.store import Store
+from orchestrator.report.nodes.sentences import describe_next_sweep
 from orchestrator.report.nodes.types import describe_run_turnarounds
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Placement
@@ -123,6 +124,20 @@ def test_tables_and_the_document_say_it_by_node(
     assert "by node" not in inside("show", "alone").out
 
 
+def test_a_ratio_over_the_type_that_is_too_wide_says_what_it_needs(
+    records: list[JobRecord], make_run: Callable[..., Store], inside: Inside
+) -> None:
+    store = make_run("placed", place(records, "n1", "n2", "n3"))
+    assert describe_next_sweep(Run.from_store(store)) == []
+    wanted = store.read_manifest()
+    stop = wanted.sweep.stop.model_copy(update={"precision": 1e-4})
+    store.write_manifest(wanted.model_copy(update={"sweep": wanted.sweep.model_copy(update={"stop": stop})}))
+    (said,) = describe_next_sweep(Run.from_store(store))
+    assert "on nodes of the type within ±0.01 %" in said
+    assert said in " ".join(inside("show", "placed").out.split())
+    assert json.loads(inside("show", "placed", "--json").out)["next_sweep"] == [said]
+
+
 @pytest.fixture
 def mixed(cells: list[Cell], make_records: MakeRecords, make_run: Callable[..., Store], host: Host) -> Store:
     """A run on nodes of two types, on which `torch:eager` is slower and faster than NumPy."""
@@ -186,9 +201,9 @@ def test_whatever_shows_one_type_alone_names_the_records_of_the_others(mixed: St
     run = Run.from_store(mixed)
     assert len(run.left_out) == 48
     assert all("was measured on another type of machine" in reason for reason in run.left_out)
-    for command in (("export", "mixed", "--format", "csv"), ("report", "mixed")):
-        assert "Skipped 48 records" in inside(*command).err
-    assert "Skipped" not in inside("show", "mixed").err
+    assert "Skipped 48 records" in inside("export", "mixed", "--format", "csv").err
+    for command in ("show", "report"):
+        assert "Skipped" not in inside(command, "mixed").err
     said = inside("publish", "mixed", "--to", "published")
     assert (said.code, "has a record that does not count" in said.err) == (ExitCode.USAGE, True)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from orchestrator.analysis.nodes.comparison import NodesResult, compare_over_nodes
+from orchestrator.analysis.nodes.next_sweep import NextSweep
 from orchestrator.analysis.nodes.turnarounds import find_turnarounds
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.analysis.statistics.variance_components import NodePlan
@@ -167,9 +168,13 @@ def test_a_spread_has_its_interval() -> None:
 
 
 def test_a_plan_says_nodes_blocks_and_time() -> None:
-    said = describe_plan(NodePlan(blocks=6, nodes=5, half_width=0.018, cost=3000), 0.02)
+    (pair,) = compare([0.05, 0.06, 0.04]).comparisons
+    said = describe_plan(NextSweep(pair, NodePlan(blocks=6, nodes=5, half_width=0.018, cost=3000)), 0.02)
     assert said == (
-        "5 nodes with 6 blocks each give a ratio over the type within ±2 %, at the least cost: 50 min on all nodes "
-        "together."
+        "5 nodes with 6 blocks each would give the ratio of cell 1 over cell 0 on nodes of the type within ±2 %, at "
+        "the least cost: 50 min on all nodes together."
     )
-    assert describe_plan(None, 0.001).startswith("No number of nodes gives a ratio over the type within ±0.1 %")
+    assert describe_plan(NextSweep(pair, None), 0.001) == (
+        "No number of nodes gives the ratio of cell 1 over cell 0 on nodes of the type within ±0.1 %: nodes differ too "
+        "much."
+    )

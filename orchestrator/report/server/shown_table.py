@@ -1,0 +1,17 @@
+"""A table on a page of the server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table: its caption, its headings, and its rows of texts, whose first cell names the row.
+
+    `modes` are those whose history can be asked for.
+    """
+
+    caption: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    modes: Sequence[str] = ()
