@@ -352,6 +352,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(name="chatter", summary="a test mode: every call writes to file descriptors 1 and 2"),
             Mode(name="constant", summary="a test mode: every call returns the first call's result"),
             Mode(name="remembered", summary="a test mode: caches the result of each set of inputs"),
+            Mode(name="leaking", summary="a test mode: keeps 1 KiB of memory in each call"),
             Mode(name="deferred", summary="a test mode: computes a result only when it is read"),
             Mode(name="unused", summary="a test mode: drops all results but the first"),
             Mode(name="recompiling", summary="a test mode: every call counts as a compilation"),

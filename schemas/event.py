@@ -31,6 +31,7 @@ PhaseName = Literal[
     "steady",
     "latency",
     "memory",
+    "growth",
     "profile",
     "report",
     "ledger",
@@ -283,6 +284,16 @@ class Memory(Model):
     device: DeviceMemory | None = Field(default=None, description="null: the cell uses no GPU")
 
 
+class Growth(Model):
+    """Memory over many calls after all timing, in bytes: before the first one, and after each `calls` of them.
+
+    It is the memory of the worker and all its descendants that is of no file, also where it was swapped out.
+    """
+
+    calls: PositiveInt
+    anonymous: tuple[NonNegativeInt, ...] = Field(min_length=2)
+
+
 class Energy(Model):
     """Energy that all CPU packages or the whole GPU used in the steady phase, including its untimed parts."""
 
@@ -333,6 +344,9 @@ class Report(Versioned):
     )
     memory: Memory | None = Field(
         default=None, description="null: the system does not report it, or the job was to be forked"
+    )
+    growth: Growth | None = Field(
+        default=None, description="null: the sweep does not ask for it, or the system does not report it"
     )
     energy: Energy | None = Field(default=None, description="null: no counter can be read")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")

@@ -107,6 +107,12 @@ class Timing(Model):
     latency_calls: int = Field(
         default=0, ge=0, le=100_000, description="single calls timed one by one in each process, for percentiles"
     )
+    growth_calls: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="calls after all timing, for what each keeps of the memory; fewer if they take more than 30 s",
+    )
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(
         default=None, description="and at most this long; null: 3 s, or what the budget of a sweep allows"

@@ -12,8 +12,9 @@ from schemas.sweep import SweepSpec
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 # A name within the folder of a share: no separator but one after a known folder, and no leading dot.
-RecordName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,210}\.json$")]
-FileName = Annotated[str, Field(pattern=r"^(?:(?:jobs|closed)/)?[A-Za-z0-9][A-Za-z0-9._+-]{0,210}\.json$")]
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,210}"
+RecordName = Annotated[str, Field(pattern=rf"^{NAME}\.json$")]
+FileName = Annotated[str, Field(pattern=rf"^(?:(?:(?:jobs|closed)/)?{NAME}\.json|jobs/{NAME}\.stderr\.log)$")]
 
 MAX_SHARES = 1_000_000
 

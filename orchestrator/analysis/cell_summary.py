@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from orchestrator.analysis.costs.growth import summarise_slopes
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import summarise_artefact
@@ -85,6 +86,7 @@ def summarise_times(figures: Sequence[Figures]) -> dict[str, Any]:
         "latency_ns": summarise_percentiles([each.percentiles for each in figures]),
         "overhead_ns": find_median([each.null_ns for each in figures]),
         "memory": summarise_memory_metrics([each.memory for each in figures if each.memory]),
+        "growth": summarise_slopes(each.growth_slope for each in figures),
     }
 
 

@@ -63,6 +63,8 @@ class Result:
     """The framework whose float64 implementation verified the results; empty: an independent reference did."""
     only_agrees: bool = False
     """True if the referee could not run in float64, and float32 stands for it."""
+    growth: Interval | None = None
+    """The slope of memory over many calls, in bytes a call; None: the sweep did not ask for it."""
     growth_bytes: float = 0.0
     """Memory that each call keeps; 0: memory does not keep growing."""
     inputs_sha256: str = ""

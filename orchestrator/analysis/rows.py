@@ -80,6 +80,17 @@ def result_to_row(result: Result) -> Row:
         **intervals_to_columns(times, "_ns", sound=sound),
         "loop_overhead_ns": finite_or_none(result.overhead_ns),
         **intervals_to_columns(memory, "_bytes", sound=sound),
+        **growth_to_columns(result.growth if sound else None),
+    }
+
+
+def growth_to_columns(growth: Interval | None) -> Row:
+    """Return the slope of memory with its ends, which may be zero or below."""
+    slope = growth or NO_INTERVAL
+    return {
+        "growth_bytes_per_call": finite_or_none(slope.estimate),
+        "growth_low_bytes_per_call": finite_or_none(slope.low),
+        "growth_high_bytes_per_call": finite_or_none(slope.high),
     }
 
 

@@ -92,6 +92,16 @@ LATENCY = Annotated[
         callback=lambda asked: LATENCY_CALLS if asked else None,
     ),
 ]
+# With `--growth`, calls in each process after all timing: as many as the classic leaks of caches need to show.
+GROWTH_CALLS = 10_000
+GROWTH = Annotated[
+    bool | None,
+    typer.Option(
+        "--growth",
+        help=f"also watch the memory over {GROWTH_CALLS} calls, and report what each call keeps",
+        callback=lambda asked: GROWTH_CALLS if asked else None,
+    ),
+]
 COMPARE_BY = Annotated[
     str | None,
     typer.Option(help="also compare each mode with itself along an axis: threads, dtype, batch, length, environment"),
@@ -146,7 +156,7 @@ HANDLED_SEPARATELY = {
 }
 
 # The tables of further options.
-TABLES = {"memory": "limits", "latency_calls": "timing", "on": "cluster", "nodes": "cluster"}
+TABLES = {"memory": "limits", "latency_calls": "timing", "growth_calls": "timing", "on": "cluster", "nodes": "cluster"}
 
 
 def build_request(
@@ -178,6 +188,7 @@ def build_request(
     rank_by: RANK_BY = None,
     pairs: PAIRS = None,
     latency_calls: LATENCY = None,
+    growth_calls: GROWTH = None,
     compare_by: COMPARE_BY = None,
     budget: BUDGET = None,
     precision: PRECISION = None,

@@ -125,6 +125,17 @@ def open_regular(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
+def read_last_bytes(path: Path, count: int) -> bytes:
+    """Read the end of a regular file of a run.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - count))
+        return file.read()
+
+
 def read_limited_bytes(path: Path) -> bytes:
     """Read a regular file of a run; one that ends in `.gz` is decompressed.
 

@@ -48,6 +48,7 @@ PHASE_WORDS: dict[PhaseName, str] = {
     "verify": "verifying",
     "reference": "computing the expected results",
     "warm_up": "warming up, then taking samples",
+    "growth": "watching its memory over many calls",
 }
 MIN_PAUSE_S = 1.0
 # Lines of a table besides its rows, and of the overview with its legend and the line below it.

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from schemas.base import Model
 from schemas.environment import EnvironmentRecord
@@ -24,6 +24,10 @@ MAX_NAMED_PACKAGES = 5
 MEASURING_FILES = ("workers/**/*.py", "schemas/**/*.py")
 
 
+# Settings of a sweep that are newer than the first published run, with the values that leave a run as it was.
+ADDED_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {"timing": {"growth_calls": 0}}
+
+
 def make_identity(sweep: SweepSpec, seed: int, cells: Sequence[Cell], source: Path = SOURCE) -> Identity:
     """Return the identity of a run that begins now."""
     return Identity(sweep=hash_models([sweep, *cells], str(seed)), code=hash_code(source))
@@ -31,8 +35,18 @@ def make_identity(sweep: SweepSpec, seed: int, cells: Sequence[Cell], source: Pa
 
 def hash_models(models: Sequence[Model], text: str) -> str:
     """Return the SHA-256 of these models, regardless of the order of their fields, and of where a sweep runs."""
-    said = [json.dumps(model.model_dump(mode="json", exclude={"cluster"}), sort_keys=True) for model in models]
+    said = [json.dumps(dump_for_hash(model), sort_keys=True) for model in models]
     return hashlib.sha256("\n".join([text, *said]).encode()).hexdigest()
+
+
+def dump_for_hash(model: Model) -> dict[str, Any]:
+    """Return a model as data, without settings that an earlier version did not know and that are not used."""
+    said = model.model_dump(mode="json", exclude={"cluster"})
+    for table, added in ADDED_SETTINGS.items():
+        for name, default in added.items():
+            if said.get(table, {}).get(name, default) == default:
+                said.get(table, {}).pop(name, None)
+    return said
 
 
 def hash_code(source: Path) -> str:

@@ -219,6 +219,12 @@ def open_attempt(run: Store, share: int, attempt: int) -> ShareStore:
     return ShareStore(find_shares_folder(run).joinpath(f"{share}-{attempt}"))
 
 
+def locate_log(run: Store, record: JobRecord) -> Path:
+    """Return the path of a job's log, which stays in the folder of its share if another machine has run it."""
+    placed = record.placement
+    return (open_attempt(run, placed.share, placed.attempt).run if placed else run).log_path(record.spec)
+
+
 def iterate_attempt_specs(run: Store) -> Iterator[tuple[ShareStore, ShareSpec]]:
     """Yield the attempts at the shares of a run whose request can be read, by number."""
     for attempt in list_attempts(run):

@@ -1,23 +1,20 @@
 """The results of a group in plain sentences, which claim no more than the numbers support."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.breakeven import find_sibling
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.derivation.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
-from orchestrator.format import format_duration, format_ratio, format_ratio_range, format_size, join_names, to_printable
+from orchestrator.format import format_duration, format_ratio, format_ratio_range, join_names, to_printable
 from orchestrator.registry.frameworks import load_frameworks
-from orchestrator.report.sections import agreement, breakeven, latency, new_shapes, saved_models
+from orchestrator.report.sections import agreement, breakeven, growth, latency, new_shapes, saved_models
 
 UNSTEADY: dict[Steadiness, str] = {
     "slow-down": "most processes became slower during warm-up",
     "none": "most processes did not become steady during warm-up",
     "mixed": "fewer than nine in ten processes became steady in the same way",
 }
-
-# From here on, growth is stated in mebibytes.
-LEAST_MIB = 0.1
 
 SHARED_MACHINE = (
     "calls are longer than a time slice and the machine was shared, so their time lies between CPU time and wall time"
@@ -41,7 +38,7 @@ def describe_group(group: Group) -> list[str]:
         *describe_unranked(group),
         *agreement.describe_agreement(group),
         *describe_moved_baseline(group),
-        *describe_growth(list_measured(group)),
+        *growth.describe_growth(list_measured(group)),
         *describe_refused_blocks(group),
         *describe_rank_blocks(group),
         *describe_doubts(group),
@@ -151,15 +148,6 @@ def describe_moved_baseline(group: Group) -> Iterator[str]:
             f"{group.unmeasured_baseline} is the baseline of this sweep and was not measured, so ratios are to "
             f"{group.baseline}."
         )
-
-
-def describe_growth(results: Iterable[Result]) -> Iterator[str]:
-    """Yield the cells whose calls keep memory."""
-    for each in results:
-        if each.growth_bytes > 0:
-            mib = each.growth_bytes / (1 << 20)
-            size = f"{mib:.1f} MiB" if mib >= LEAST_MIB else format_size(each.growth_bytes)
-            yield f"{each.label}: memory grows by {size} a call; something keeps its results."
 
 
 def describe_refused_blocks(group: Group) -> Iterator[str]:

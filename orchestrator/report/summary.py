@@ -10,12 +10,12 @@ from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_count, format_ratio, format_ratio_range, join_names, round_counts, to_printable
 from orchestrator.records.labels import describe_computations
 from orchestrator.report.sections.breakeven import describe_amortisation
+from orchestrator.report.sections.growth import describe_growth
 from orchestrator.report.sentences import (
     SHARED_MACHINE,
     UNSTEADY,
     compare_environments,
     compare_variants,
-    describe_growth,
     describe_moved_baseline,
     describe_rank_blocks,
     describe_refused_blocks,

@@ -28,6 +28,7 @@ from orchestrator.report.sections import (
     agreement,
     breakeven,
     calls,
+    growth,
     latency,
     likeness,
     memory,
@@ -60,7 +61,7 @@ DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 MAX_TABLES: Final = 60
 
 # Modules with tables about a group: the function of the same name is called on each of them.
-PARTS = (agreement, breakeven, latency, new_shapes, saved_models, memory)
+PARTS = (agreement, breakeven, latency, growth, new_shapes, saved_models, memory)
 
 
 def show_results(
@@ -118,8 +119,8 @@ def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:
 
 def show_group(console: Console, group: Group, sentences: Iterable[str], *, details: bool) -> None:
     """Print the table of one group, with `details` its other tables too, and then sentences about it."""
-    # A sweep that ranks by memory, or that times single calls, asks for that table.
-    asked = (agreement, memory, latency) if group.by_memory else (agreement, latency)
+    # A sweep that ranks by memory, that times single calls, or that watches the memory, asks for that table.
+    asked = (agreement, *([memory] if group.by_memory else []), latency, growth)
     parts = PARTS if details else asked
     for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
         console.print()

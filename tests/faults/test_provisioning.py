@@ -20,6 +20,7 @@ def test_whenever_it_is_killed_no_environment_is_used_half_made(tmp_path: Path) 
     assert done[-1].found == "ready"
 
 
+@pytest.mark.long
 def test_the_campaign_would_notice_a_file_that_is_missing(tmp_path: Path) -> None:
     variables = make_offline_variables(make_wheel_folder(tmp_path / "wheels"))
     list(run_campaign(tmp_path, "tiny==1.0", 0, 1.0, 1, variables))

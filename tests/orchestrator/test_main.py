@@ -13,7 +13,6 @@ import pytest
 
 from orchestrator.cli.exit_codes import ExitCode
 from tests.orchestrator.quick import QUICK
-from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).with_name("plumbline")
@@ -33,7 +32,8 @@ def start(folder: Path, command: Sequence[str]) -> "subprocess.Popen[str]":
     )
 
 
-@pytest.mark.parametrize("kind", mark_long(["module", "script"], quick=["module"]))
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["module", "script"])
 def test_an_interrupt_at_any_early_moment_is_exit_code_130_and_no_traceback(tmp_path: Path, kind: str) -> None:
     if not Path(COMMANDS[kind][1]).exists() and kind == "script":
         pytest.skip("the script is not installed beside this interpreter")
@@ -107,6 +107,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["module", "script"])
 def test_it_measures_in_a_folder_with_files_named_like_its_own(tmp_path: Path, kind: str) -> None:
     write_files(tmp_path, dict.fromkeys((*TRAPS, "numpy.py", "torch.py", "reference.py"), TRAP))

@@ -92,6 +92,7 @@ def test_a_file_of_another_form_is_refused(said: dict[str, object]) -> None:
         WorkloadFile.model_validate(said)
 
 
+@pytest.mark.long
 @given(
     st.dictionaries(st.from_regex(r"\A[a-z][a-z_]{0,9}\Z"), st.integers(0, MAX_INTEGER), max_size=4),
     st.text(max_size=20),

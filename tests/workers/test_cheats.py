@@ -155,6 +155,7 @@ def test_a_model_that_changes_its_inputs_and_so_its_results_is_wrong_for_that_re
 LATER = "threading.Thread(target=lambda: [torch.tanh(self.w) for _ in iter(int, 1)], daemon=True).start()"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are jobs pinned to cores")
 def test_work_that_goes_on_after_the_last_call_is_seen_and_rest_is_seen_too(measured: Measured) -> None:
     core = (min(os.sched_getaffinity(0)),)

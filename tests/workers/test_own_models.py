@@ -12,7 +12,6 @@ from orchestrator.analysis.derivation.memory import measure_growth_per_call
 from orchestrator.registry.workloads import load_workload_folder
 from schemas.event import Event, Exported, Failure, Report
 from schemas.job import ComputeReference, JobSpec
-from tests.selection import mark_long
 from tests.workers.own_code import explain
 from tests.workers.own_models import write_model
 
@@ -49,45 +48,36 @@ def measured(ask: "Ask", work: "Work", tmp_path: Path) -> Measured:
     return of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "label", "task", "dtype"),
-    mark_long(
-        [
-            ("operation", "torch:eager", "forward", "float32"),
-            ("operation", "jax:jit", "forward", "float64"),
-            ("operation", "tensorflow:function", "forward", "float32"),
-            ("operation", "numpy:eager", "forward", "float32"),
-            ("table", "torch:eager", "forward", "float32"),
-            ("table", "torch:eager", "train-sgd", "float32"),
-            ("table", "torch:eager", "train-adam", "float64"),
-            ("sparse", "torch:eager", "backward", "float32"),
-            ("sparse", "torch:eager", "train-sgd", "float32"),
-            ("block", "torch:eager", "train-sgd", "float32"),
-            ("block", "torch:trace", "train-sgd", "float32"),
-            ("block", "torch:eager", "backward", "float64"),
-            ("block", "torch:trace", "forward", "float32"),
-            ("block", "torch:eager", "forward", "bfloat16"),
-            ("dropout", "torch:eager", "forward", "float32"),
-            ("complex", "torch:eager", "train-sgd", "float32"),
-            ("complex", "jax:jit", "train-sgd", "float32"),
-            ("complex", "jax:eager", "backward", "float64"),
-            ("complex", "numpy:eager", "backward", "float32"),
-            ("dense", "torch:eager", "backward", "float32"),
-            ("dense", "tensorflow:function", "train-sgd", "float32"),
-            ("dense", "tensorflow:eager", "forward", "float64"),
-            ("dense", "jax:jit", "backward", "float32"),
-            ("dataclass", "torch:eager", "forward", "float32"),
-            ("dataclass", "torch:trace", "forward", "float32"),
-        ],
-        quick=[
-            ("operation", "torch:eager", "forward", "float32"),
-            ("table", "torch:eager", "train-sgd", "float32"),
-            ("block", "torch:trace", "train-sgd", "float32"),
-            ("complex", "jax:jit", "train-sgd", "float32"),
-            ("dense", "tensorflow:function", "train-sgd", "float32"),
-            ("dataclass", "torch:trace", "forward", "float32"),
-        ],
-    ),
+    [
+        ("operation", "torch:eager", "forward", "float32"),
+        ("operation", "jax:jit", "forward", "float64"),
+        ("operation", "tensorflow:function", "forward", "float32"),
+        ("operation", "numpy:eager", "forward", "float32"),
+        ("table", "torch:eager", "forward", "float32"),
+        ("table", "torch:eager", "train-sgd", "float32"),
+        ("table", "torch:eager", "train-adam", "float64"),
+        ("sparse", "torch:eager", "backward", "float32"),
+        ("sparse", "torch:eager", "train-sgd", "float32"),
+        ("block", "torch:eager", "train-sgd", "float32"),
+        ("block", "torch:trace", "train-sgd", "float32"),
+        ("block", "torch:eager", "backward", "float64"),
+        ("block", "torch:trace", "forward", "float32"),
+        ("block", "torch:eager", "forward", "bfloat16"),
+        ("dropout", "torch:eager", "forward", "float32"),
+        ("complex", "torch:eager", "train-sgd", "float32"),
+        ("complex", "jax:jit", "train-sgd", "float32"),
+        ("complex", "jax:eager", "backward", "float64"),
+        ("complex", "numpy:eager", "backward", "float32"),
+        ("dense", "torch:eager", "backward", "float32"),
+        ("dense", "tensorflow:function", "train-sgd", "float32"),
+        ("dense", "tensorflow:eager", "forward", "float64"),
+        ("dense", "jax:jit", "backward", "float32"),
+        ("dataclass", "torch:eager", "forward", "float32"),
+        ("dataclass", "torch:trace", "forward", "float32"),
+    ],
 )
 def test_a_model_is_measured_as_it_is(measured: Measured, name: str, label: str, task: str, dtype: str) -> None:
     assert explain(measured(name, label, task, dtype)) == ""

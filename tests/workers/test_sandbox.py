@@ -98,6 +98,7 @@ def measured(placed: Placed, tmp_path: Path, elsewhere: Path) -> Placed:
     return run
 
 
+@pytest.mark.long
 @needs_landlock
 def test_code_in_a_sandbox_is_measured_and_reaches_nothing_but_its_own(
     measured: Placed, tmp_path: Path, elsewhere: Path

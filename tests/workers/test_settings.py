@@ -12,7 +12,6 @@ import pytest
 from orchestrator.execution.classify import classify_report
 from schemas.event import Report, Setting
 from schemas.job import JobSpec
-from tests.selection import mark_long
 from tests.workers.own_code import write_workload
 from workers.settings import AT_THE_END, CORES, SettingsLog, pin_process, read_process_settings
 
@@ -96,50 +95,45 @@ def list_late(report: Report) -> dict[str, tuple[str | None, str]]:
     return {each.name: (each.asked, each.got) for each in report.settings if " after the last" in each.name}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "made", "called", "name", "values"),
-    mark_long(
-        [
-            ("torch:eager", "torch.set_num_threads(2)", "pass", "intra-op threads", ("1", "2")),
-            ("torch:trace", "torch.set_num_threads(2)", "pass", "intra-op threads", ("1", "2")),
-            ("torch:eager", "os.environ['OMP_NUM_THREADS'] = '2'", "pass", "OMP_NUM_THREADS", ("1", "2")),
-            ("torch:eager", "pass", LATE.format("torch.set_num_threads(2)"), "intra-op threads", ("1", "2")),
-            ("torch:eager", "torch.set_flush_denormal(False)", "pass", "denormals", ("flushed", "kept")),
-            (
-                "torch:eager",
-                "torch.set_float32_matmul_precision('medium')",
-                "pass",
-                "float32 matmul precision",
-                ("highest", "medium"),
-            ),
-            ("tensorflow:eager", "tf.config.optimizer.set_jit(True)", "pass", "clustering by XLA", ("off", "on")),
-            (
-                "tensorflow:function",
-                "tf.config.experimental.enable_tensor_float_32_execution(True)",
-                "pass",
-                "TensorFloat-32",
-                ("off", "on"),
-            ),
-            (
-                "jax:jit",
-                "jax.config.update('jax_default_matmul_precision', 'bfloat16')",
-                "pass",
-                "float32 matmul precision",
-                ("highest", "bfloat16"),
-            ),
-            (
-                "jax:eager",
-                "jax.config.update('jax_enable_compilation_cache', True)",
-                "pass",
-                "compilation cache",
-                ("off", "on"),
-            ),
-        ],
-        quick=[
-            ("torch:eager", "pass", LATE.format("torch.set_num_threads(2)"), "intra-op threads", ("1", "2")),
-            ("torch:eager", "torch.set_flush_denormal(False)", "pass", "denormals", ("flushed", "kept")),
-        ],
-    ),
+    [
+        ("torch:eager", "torch.set_num_threads(2)", "pass", "intra-op threads", ("1", "2")),
+        ("torch:trace", "torch.set_num_threads(2)", "pass", "intra-op threads", ("1", "2")),
+        ("torch:eager", "os.environ['OMP_NUM_THREADS'] = '2'", "pass", "OMP_NUM_THREADS", ("1", "2")),
+        ("torch:eager", "pass", LATE.format("torch.set_num_threads(2)"), "intra-op threads", ("1", "2")),
+        ("torch:eager", "torch.set_flush_denormal(False)", "pass", "denormals", ("flushed", "kept")),
+        (
+            "torch:eager",
+            "torch.set_float32_matmul_precision('medium')",
+            "pass",
+            "float32 matmul precision",
+            ("highest", "medium"),
+        ),
+        ("tensorflow:eager", "tf.config.optimizer.set_jit(True)", "pass", "clustering by XLA", ("off", "on")),
+        (
+            "tensorflow:function",
+            "tf.config.experimental.enable_tensor_float_32_execution(True)",
+            "pass",
+            "TensorFloat-32",
+            ("off", "on"),
+        ),
+        (
+            "jax:jit",
+            "jax.config.update('jax_default_matmul_precision', 'bfloat16')",
+            "pass",
+            "float32 matmul precision",
+            ("highest", "bfloat16"),
+        ),
+        (
+            "jax:eager",
+            "jax.config.update('jax_enable_compilation_cache', True)",
+            "pass",
+            "compilation cache",
+            ("off", "on"),
+        ),
+    ],
 )
 def test_a_setting_that_the_code_changes_makes_the_cell_unfair(
     measure: Measure, label: str, made: str, called: str, name: str, values: tuple[str, str]
@@ -150,6 +144,7 @@ def test_a_setting_that_the_code_changes_makes_the_cell_unfair(
     assert reason.endswith(f"asked for {values[0]}, got {values[1]}")
 
 
+@pytest.mark.long
 @on_linux
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core alone")
 def test_a_thread_that_escapes_to_other_cores_is_seen(measure: Measure) -> None:
@@ -160,21 +155,16 @@ def test_a_thread_that_escapes_to_other_cores_is_seen(measure: Measure) -> None:
     assert reason.startswith(f"cores {AT_THE_END}: asked for ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "made", "compiler"),
-    mark_long(
-        [
-            ("torch:eager", "self.compute = torch.compile(compute)", "torch.compile"),
-            ("torch:eager", "self.compute = torch.jit.script(compute)", "torch.jit.script"),
-            ("tensorflow:eager", "self.compute = tf.function(compute)", "tf.function"),
-            ("tensorflow:eager", "self.compute = tf.function(compute, jit_compile=True)", "tf.function"),
-            ("jax:eager", "self.compute = jax.jit(compute)", "jax.jit (compute)"),
-        ],
-        quick=[
-            ("torch:eager", "self.compute = torch.jit.script(compute)", "torch.jit.script"),
-            ("jax:eager", "self.compute = jax.jit(compute)", "jax.jit (compute)"),
-        ],
-    ),
+    [
+        ("torch:eager", "self.compute = torch.compile(compute)", "torch.compile"),
+        ("torch:eager", "self.compute = torch.jit.script(compute)", "torch.jit.script"),
+        ("tensorflow:eager", "self.compute = tf.function(compute)", "tf.function"),
+        ("tensorflow:eager", "self.compute = tf.function(compute, jit_compile=True)", "tf.function"),
+        ("jax:eager", "self.compute = jax.jit(compute)", "jax.jit (compute)"),
+    ],
 )
 def test_a_compiler_inside_a_mode_that_compiles_nothing_is_named(
     measure: Measure, label: str, made: str, compiler: str
@@ -184,12 +174,9 @@ def test_a_compiler_inside_a_mode_that_compiles_nothing_is_named(
     assert judge(report)[0] != "unfair"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "label",
-    mark_long(
-        ["torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:eager", "jax:jit"],
-        quick=["torch:eager", "jax:eager"],
-    ),
+    "label", ["torch:eager", "torch:script", "tensorflow:eager", "tensorflow:function", "jax:eager", "jax:jit"]
 )
 def test_an_honest_model_changes_and_compiles_nothing(measure: Measure, label: str) -> None:
     report = measure(label)
@@ -197,6 +184,7 @@ def test_an_honest_model_changes_and_compiles_nothing(measure: Measure, label: s
     assert judge(report)[0] not in ("unfair", "wrong")
 
 
+@pytest.mark.long
 def test_a_change_that_nobody_had_forbidden_is_said(measure: Measure) -> None:
     report = measure("torch:eager", "torch.backends.mkldnn.enabled = False", track="defaults")
     (note,) = report.notes

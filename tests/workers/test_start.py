@@ -12,7 +12,6 @@ import pytest
 from orchestrator.registry import workload_template
 from tests.orchestrator.quick import PROGRAM
 from tests.orchestrator.terminal import Terminal
-from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = """\
@@ -81,6 +80,7 @@ def read_outcomes(project: Path, folder: str) -> dict[str, str]:
     return {f"{each['spec']['cell']['framework']}:{each['spec']['cell']['mode']}": each["outcome"] for each in records}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("onnxruntime") is None, reason="onnxruntime is not installed")
 def test_a_model_gets_its_modules_in_a_measurement_an_export_and_the_job_of_its_reference(project: Path) -> None:
     said = sweep(project, "torch:script", "onnxruntime:session")
@@ -96,7 +96,7 @@ def test_a_model_gets_its_modules_in_a_measurement_an_export_and_the_job_of_its_
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
-@pytest.mark.parametrize("mode", mark_long(["torch:eager", "torch:trace", "torch:compile"], quick=["torch:eager"]))
+@pytest.mark.parametrize("mode", ["torch:eager", "torch:trace", "torch:compile"])
 @pytest.mark.long
 def test_a_model_imports_its_modules_also_while_it_is_called(project: Path, mode: str) -> None:
     said = sweep(project, mode, task="backward")

@@ -20,6 +20,7 @@ from workers.frameworks import numpy as honest
 from workers.interfaces import Prepared, Shape, Step
 
 MIB = 1 << 20
+LEAK_BYTES = 1 << 10
 
 # Filled by the first call of a process: the calls after it do not flood again.
 FLOODED: list[bool] = []
@@ -120,11 +121,23 @@ def drop_other_outputs(step: Step) -> Step:
     return lambda *inputs: step(*inputs)[:1]
 
 
+def leak_memory(step: Step) -> Step:
+    """Keep memory in each call, like a cache that nothing empties."""
+    kept: list[bytes] = []
+
+    def compute_and_keep(*inputs: Any) -> tuple[Any, ...]:
+        kept.append(os.urandom(LEAK_BYTES))
+        return step(*inputs)
+
+    return compute_and_keep
+
+
 STEP_FAULTS: dict[str, Callable[[Step], Step]] = {
     "constant": repeat_first_result,
     "remembered": cache_results,
     "deferred": defer_computation,
     "unused": drop_other_outputs,
+    "leaking": leak_memory,
 }
 
 

@@ -77,10 +77,14 @@ def summarise_error(error: Exception) -> str:
     return (items or lines)[0].partition(". ")[0]
 
 
-def load_library(program: Any) -> Call:
+def compile_package(program: Any) -> Any:
+    return write_package(program, Path(tempfile.mkdtemp()) / "model.pt2")
+
+
+def load_package(path: Any) -> Call:
     from torch._inductor import aoti_load_package
 
-    return aoti_load_package(write_package(program, Path(tempfile.mkdtemp()) / "model.pt2"))
+    return aoti_load_package(str(path))
 
 
 def write_package(program: Any, path: Path) -> Any:
@@ -90,4 +94,4 @@ def write_package(program: Any, path: Path) -> Any:
     return aoti_compile_and_package(program, package_path=str(path))
 
 
-MODES: Modes = {"aot": (("trace", export_forward), ("compile", load_library))}
+MODES: Modes = {"aot": (("trace", export_forward), ("compile", compile_package), ("load", load_package))}

@@ -52,10 +52,8 @@ def read_script(path: Path, method: str) -> tuple[Call, Any]:
 
 
 def read_package(path: Path, method: str) -> tuple[Call, Any]:
-    from torch._inductor import aoti_load_package
-
     # A package has the forward pass alone: gradients, and so parameters, are never asked for.
-    return aoti_load_package(str(path)), torch.nn.Module()
+    return torch_aot.load_package(path), torch.nn.Module()
 
 
 def make_script_format(phase: PhaseName, make: Callable[[Subject], Any]) -> ArtefactFormat:

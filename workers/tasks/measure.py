@@ -1,8 +1,9 @@
 """One job, from its spec to its report.
 
 import -> apply settings and read them back -> build -> load, trace or compile -> first call, second call -> warm up ->
-steady samples -> memory pass -> other shapes. Results are saved on the way, for the judge: no process that is measured
-knows what is right.
+steady samples -> memory pass -> growth of memory -> other shapes.
+
+Results are saved on the way, for the judge: no process that is measured knows what is right.
 
 Inputs of other shapes come last: they may make a framework recompile, and no timed call may notice that.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import REST_NS, Ceiling, Energy, Memory, NewShape, Noise, Overhead, Report
+from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report
 from schemas.job import JobSpec
 from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, CONTINUED, FIRST, LAST, LATER, SECOND, SET, WITHIN
 from workers import errors, frameworks
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 # Time between two readings of the counters. Reading them costs as much as some samples lose to a small disturbance.
 BURST_NS = 10_000_000
+
+# Calls for the growth of memory end after this time, so that a job of long calls does not miss its deadline.
+LONGEST_GROWTH_NS = 30_000_000_000
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
@@ -89,7 +93,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         save_timed_calls(session, watch, step)
         if spec.thorough:
             save_next_step(session, watch, step)
-    needed = measure_memory(spec, session, watch, ledger)
+    needed, grown = measure_space(spec, session, watch, ledger, min(samples) / calls)
     with ledger.phase("verify"):
         save_training(session, step, AFTER)
         slowdown, ceiling = yield from look_thoroughly(spec, session, watch, min(samples) / calls)
@@ -122,6 +126,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         rest_cpu_ns=rested_ns,
         unseen=slowdown,
         memory=needed,
+        growth=grown,
         energy=used,
         compilations=compiled,
         new_shapes=seen_first,
@@ -342,6 +347,27 @@ def measure_memory(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Le
             return needed
         device = gpu_memory.measure_device_memory(session.framework, call_step, nvml.open_gpu())
         return needed.model_copy(update={"device": device})
+
+
+def measure_space(
+    spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger, call_ns: float
+) -> tuple[Memory | None, Growth | None]:
+    """Run the memory pass, and then watch the memory over many calls."""
+    return measure_memory(spec, session, watch, ledger), measure_growth(spec, session, watch, ledger, call_ns)
+
+
+def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger, call_ns: float) -> Growth | None:
+    """Watch the memory over many calls, if the sweep asks for it."""
+    from workers.measurement import growth
+
+    if not spec.timing.growth_calls:
+        return None
+
+    def call_step(number: int) -> None:
+        watch.time_call(session.input_sets[number % len(session.input_sets)])
+
+    with ledger.phase("growth"):
+        return growth.measure_growth(call_step, min(spec.timing.growth_calls, int(LONGEST_GROWTH_NS / call_ns)))
 
 
 def measure_roofline(session: Session, threads: int) -> Ceiling:

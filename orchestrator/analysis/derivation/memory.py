@@ -1,9 +1,12 @@
 """Memory metrics of one process, from the costs of its phases and the memory pass. Pure; all in bytes."""
 
 import statistics
+from collections.abc import Iterable
 from itertools import pairwise
 
-from schemas.event import Memory, PhaseMemory, PhaseName, Report
+import numpy as np
+
+from schemas.event import Growth, Memory, PhaseMemory, PhaseName, Report
 from schemas.sweep import MemoryMetric
 
 # A call that keeps less than some pages cannot be told from the allocator's own moves.
@@ -12,7 +15,7 @@ LEAST_GROWTH = 1 << 14
 # The rates of growth in the memory pass and over the samples may differ by this factor.
 GROWTH_FACTOR = 2
 
-PREPARATION_PHASES: tuple[PhaseName, ...] = ("trace", "compile", "first_call")
+PREPARATION_PHASES: tuple[PhaseName, ...] = ("trace", "compile", "load", "first_call")
 
 
 def compute_memory_metrics(report: Report) -> dict[MemoryMetric, float]:
@@ -23,9 +26,9 @@ def compute_memory_metrics(report: Report) -> dict[MemoryMetric, float]:
     is_complete = not report.forked and {"import", "data", "build"} <= marks.keys()
     if report.memory is None or not report.memory.steps or not is_complete:
         return {}
-    ready = (marks.get("load") or marks["build"]).end
-    highest = max(step.peak for step in report.memory.steps)
-    preparing = [marks[name].peak for name in PREPARATION_PHASES if name in marks]
+    model = find_model_phase(marks)
+    ready, highest = marks[model].end, max(step.peak for step in report.memory.steps)
+    preparing = [marks[name].peak for name in PREPARATION_PHASES if name in marks and name != model]
     return {
         "import": measure_growth(marks["import"]),
         "static": max(0, ready - marks["build"].start),
@@ -34,6 +37,15 @@ def compute_memory_metrics(report: Report) -> dict[MemoryMetric, float]:
         "footprint": max(0, highest - measure_growth(marks["data"])),
         **compute_device_metrics(report.memory),
     }
+
+
+def find_model_phase(names: Iterable[PhaseName]) -> PhaseName:
+    """Return the phase at whose end there is a model, of phases in their order.
+
+    A file that is loaded before anything is prepared holds the model; one that is loaded later, compiled code.
+    """
+    first = next((name for name in names if name in PREPARATION_PHASES), None)
+    return "load" if first == "load" else "build"
 
 
 def compute_device_metrics(memory: Memory) -> dict[MemoryMetric, float]:
@@ -64,3 +76,13 @@ def measure_growth_per_call(report: Report) -> float:
     of_steps = statistics.median(grown)
     of_samples = (steady.end - steady.start) / (report.calls * len(report.samples_ns))
     return of_steps if of_steps / GROWTH_FACTOR <= of_samples <= of_steps * GROWTH_FACTOR else 0.0
+
+
+def measure_slope(growth: Growth) -> float:
+    """Return the bytes that each of many calls keeps: the median slope of all pairs of readings (Theil 1950, Sen 1968).
+
+    A page or a pool that is taken once is a step, which moves it little. What each call keeps is in every pair.
+    """
+    read = np.array(growth.anonymous, dtype=float)
+    first, second = np.triu_indices(len(read), k=1)
+    return float(np.median((read[second] - read[first]) / (growth.calls * (second - first))))

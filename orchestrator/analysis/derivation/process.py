@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from pydantic import TypeAdapter
 
 from orchestrator.analysis.derivation.disturbance import Flag, find_own_flags, is_bounded_by_cpu_time
-from orchestrator.analysis.derivation.memory import compute_memory_metrics, measure_growth_per_call
+from orchestrator.analysis.derivation.memory import compute_memory_metrics, measure_growth_per_call, measure_slope
 from orchestrator.analysis.derivation.percentiles import find_percentiles
 from orchestrator.analysis.derivation.samples import (
     classify_laps,
@@ -53,7 +53,8 @@ class Figures:
     `steady_from` on, calls were steady, at `steady_level_ns`. `before_model_ns` and the next three are of the start: as
     measured, and the least that disturbances leave possible; `busy_share` is the share of the warm-up in which it used
     a core. Percentiles are of single calls. `largest_error` is the largest verified one, with the tolerance of its
-    tensor. `phases` and `sketched` are JSON, because they are rarely looked at.
+    tensor. `growth_slope` is that of memory, in bytes a call; None: not asked for. `phases` and `sketched` are JSON,
+    because they are rarely looked at.
     """
 
     forked: bool
@@ -84,6 +85,7 @@ class Figures:
     percentiles: Sequence[float | None]
     memory: Mapping[MemoryMetric, float]
     growth_bytes: float
+    growth_slope: float | None
     work_flops: int
     work_bytes: int
     peak_flops_per_s: float
@@ -248,6 +250,7 @@ def _make_figures(record: JobRecord, report: Report) -> Figures:
         percentiles=find_percentiles(report),
         memory=compute_memory_metrics(report),
         growth_bytes=measure_growth_per_call(report),
+        growth_slope=measure_slope(report.growth) if report.growth else None,
         work_flops=report.work.flops,
         work_bytes=report.work.bytes,
         peak_flops_per_s=report.ceiling.flops_per_s,

@@ -12,6 +12,7 @@ from orchestrator.cli.results import OutputForms, present_results
 from orchestrator.execution import rerun
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.records import store
+from orchestrator.records.share_store import locate_log
 from orchestrator.report.job import rerun as repetition
 from orchestrator.report.job.terminal import show_job
 from orchestrator.report.sentences import describe_skipped
@@ -48,7 +49,7 @@ def show_run(
     if wanted.as_json:
         print_json(add_summary(record).model_dump(mode="json"))
     else:
-        show_job(Console(), record, place.log_path(record.spec), run.canary_ns)
+        show_job(Console(), record, locate_log(place, record), run.canary_ns)
     return ExitCode.FINE
 
 

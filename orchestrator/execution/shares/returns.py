@@ -5,11 +5,12 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol, Self
 
-from orchestrator.files.atomic import compress_bytes
+from orchestrator.files.atomic import compress_bytes, read_last_bytes
 from orchestrator.records.share_store import ShareStore, hash_bytes
 from orchestrator.records.store import MANIFEST
 from schemas.record import JobRecord
@@ -17,6 +18,9 @@ from schemas.share import Frame, Lease, ShareEnd
 
 # The time between two signs of life.
 PULSE_S: Final = 5.0
+
+# The most of a job's log that is sent to where its record is.
+MOST_LOG_BYTES: Final = 1 << 16
 
 # Begins each line that is meant for the head. A shell on the way may print others.
 LINE_PREFIX: Final = b"plumbline "
@@ -35,7 +39,7 @@ class Return(Protocol):
     def give_sign(self) -> bool:
         """Give a sign of life; return False if the attempt has to end."""
 
-    def close_block(self, block: int, records: Iterable[JobRecord]) -> None:
+    def close_block(self, block: int, records: Sequence[JobRecord]) -> None:
         """Hand over the records of a block of which every job has ended."""
 
     def describe_run(self) -> None:
@@ -65,7 +69,7 @@ class FolderReturn:
             return True
         return not self.store.is_withdrawn
 
-    def close_block(self, block: int, records: Iterable[JobRecord]) -> None:
+    def close_block(self, block: int, records: Sequence[JobRecord]) -> None:
         """Mark the block as closed."""
         self.store.close_block(block, records)
 
@@ -98,11 +102,14 @@ class StreamReturn:
             return False
         return True
 
-    def close_block(self, block: int, records: Iterable[JobRecord]) -> None:
-        """Send the records of the block, and then its mark."""
+    def close_block(self, block: int, records: Sequence[JobRecord]) -> None:
+        """Send the records of the block, the logs of those that were not measured, and then its mark."""
         closed = self.store.hash_block(block, records)
         for name in closed.records:
             self._send_file(f"jobs/{name}", self.store.read_file(f"jobs/{name}"))
+        for record in records:
+            if record.outcome != "measured":
+                self._send_log(self.store.run.log_path(record.spec))
         self._send_file(f"closed/{block}.json", closed.model_dump_json().encode())
 
     def describe_run(self) -> None:
@@ -112,6 +119,15 @@ class StreamReturn:
     def state_end(self, end: ShareEnd) -> None:
         """Send the end of the attempt."""
         self._send_file("end.json", end.model_dump_json().encode())
+
+    def _send_log(self, path: Path) -> None:
+        """Send the end of a job's log, if it printed anything."""
+        try:
+            content = read_last_bytes(path, MOST_LOG_BYTES)
+        except OSError:  # a job that was skipped has none
+            return
+        if content:
+            self._send_file(f"jobs/{path.name}", content)
 
     def _send_file(self, name: str, content: bytes) -> None:
         data = base64.b64encode(compress_bytes(content)).decode()

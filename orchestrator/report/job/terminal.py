@@ -1,6 +1,5 @@
 """One job on a terminal: its ending, its request, its settings and its measurements. Fits 80 columns."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from orchestrator.files.atomic import open_regular
+from orchestrator.files.atomic import read_last_bytes
 from orchestrator.format import format_duration, format_size, to_printable
 from orchestrator.records.store import job_name
 from orchestrator.report.job.facts import describe_ending, describe_measurements, describe_request
@@ -123,10 +122,8 @@ def build_checks_table(report: Report) -> Table:
 def read_log_tail(log: Path) -> list[str]:
     """Return the last lines of a log, each cut to a readable width; none if there is no log."""
     try:
-        with open_regular(log) as file:
-            # The cut may fall within a character, hence `errors="replace"` below.
-            file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()[-LOG_TAIL:]
+        # The cut may fall within a character.
+        lines = read_last_bytes(log, LOG_BYTES).decode(errors="replace").splitlines()[-LOG_TAIL:]
     except OSError:
         return []
     return [line if len(line) <= LINE_WIDTH else f"{line[:LINE_WIDTH]}…" for line in lines]

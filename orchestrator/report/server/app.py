@@ -22,6 +22,7 @@ from orchestrator.comparison.history import trace_history
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.machine import affinity
+from orchestrator.records.share_store import locate_log
 from orchestrator.records.store import job_name, open_listed
 from orchestrator.report.job.terminal import read_log_tail
 from orchestrator.report.page.history import render_history_page
@@ -150,7 +151,7 @@ class Pages:
         found = await self._open(request)
         record = found.run.find_record(request.path_params["job"])
         facts = views.list_job_facts(record, found.run.canary_ns)
-        log = await self._work(read_log_tail, found.place.log_path(record.spec))
+        log = await self._work(read_log_tail, locate_log(found.place, record))
         return self._render("job.html", run=found.place.name, job=job_name(record.spec), facts=facts, log=log)
 
     async def show_comparison(self, request: Request) -> Response:

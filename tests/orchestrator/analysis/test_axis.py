@@ -197,6 +197,7 @@ def test_the_pairs_of_a_table_are_one_family(make_cell: MakeCell, make_records: 
         assert all(each.significant == bool(claims) for each in found)
 
 
+@pytest.mark.long
 def test_a_table_of_equal_times_makes_false_claims_no_more_often_than_its_level(
     make_cell: MakeCell, make_record: MakeRecord
 ) -> None:

@@ -19,7 +19,6 @@ from orchestrator.analysis.costs.cost_curve import CostCurve, Start
 from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import should_stop
-from tests.selection import mark_long
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int], Floats]
@@ -120,12 +119,14 @@ def as_promised(covered: Sequence[bool]) -> bool:
     return share.high >= 0.94 and share.low <= 0.98
 
 
-@pytest.mark.parametrize("case", mark_long([case for case in CASES if case not in ONE_SIDED], quick=["marginal win"]))
+@pytest.mark.long
+@pytest.mark.parametrize("case", [case for case in CASES if case not in ONE_SIDED])
 def test_intervals_hold_the_true_number_as_promised(case: str) -> None:
     settings = (("normal", 0.01), ("t3", 0.02), ("skewed", 0.03))
     assert as_promised([hit for law, scale in settings for hit in covered(case, law, scale, "model")])
 
 
+@pytest.mark.long
 def test_intervals_with_import_hold_the_true_number_as_promised() -> None:
     cases = ("clear win", "marginal win")
     assert as_promised([hit for case in cases for hit in covered(case, "normal", 0.01, "import")])

@@ -153,6 +153,7 @@ def test_a_clear_difference_is_claimed_though_one_side_is_loaded_as_long_as_some
     assert sum(each.verdict is Verdict.SLOWER for each in found) >= 10 / 12 * len(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loads", CASES)
 def test_of_six_clones_no_two_are_told_apart(loads: tuple[Load, Load]) -> None:
     rng, sets = np.random.default_rng(1), 60
@@ -167,6 +168,7 @@ def a_side(scores: Scores) -> CellSide:
     return CellSide(result=EMPTY, scores=scores, memory={}, computed=frozenset(), versions=frozenset())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loads", CASES)
 def test_two_runs_of_one_cell_are_rarely_told_apart_whichever_is_disturbed(loads: tuple[Load, Load]) -> None:
     rng, fooled = np.random.default_rng(1), 0

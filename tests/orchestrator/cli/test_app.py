@@ -114,6 +114,7 @@ def test_show_draws_the_table_for_a_person(folder: Path, document: dict[str, Any
     assert "\x1b" not in said.out
 
 
+@pytest.mark.long
 def test_show_tells_the_story_of_one_job(folder: Path, document: dict[str, Any]) -> None:
     text = run(folder, "show", "latest", "001-synthetic")
     assert text.code == 0
@@ -201,6 +202,7 @@ def test_plan_says_what_a_sweep_would_do_and_does_nothing(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_new_workload_is_measured_as_it_was_written_wherever_it_was_named(tmp_path: Path) -> None:
     written = run(tmp_path, "new-workload", "mine")
     assert (written.code, written.err) == (0, "")
@@ -313,6 +315,7 @@ def test_numbers_beyond_all_reason_are_planned_or_refused(inside: Inside, tmp_pa
     assert inside("plan", "x.toml", "--frameworks", "numpy").code in (ExitCode.FINE, ExitCode.USAGE)
 
 
+@pytest.mark.long
 def test_a_job_that_failed_is_exit_code_1_and_the_others_are_kept(folder: Path, swept: Said) -> None:
     said = run(
         folder,
@@ -351,6 +354,7 @@ def test_an_exit_code_says_what_became_of_the_jobs(
     assert exit_code(run, interrupted=interrupted) == code
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_keeps_what_was_measured_and_leaves_nothing_running(
     tmp_path: Path, number: signal.Signals
@@ -512,6 +516,7 @@ def test_a_workload_in_a_folder_whose_path_is_no_text_is_refused(tmp_path: Path)
     assert not (folder / "mine" / "runs").exists()
 
 
+@pytest.mark.long
 def test_results_are_written_and_read_where_a_path_is_no_text(
     folder: Path, tmp_path: Path, document: dict[str, Any]
 ) -> None:
@@ -527,6 +532,7 @@ def test_results_are_written_and_read_where_a_path_is_no_text(
     assert run(tmp_path, "resume", "copy", "--runs", str(place)).code == ExitCode.USAGE
 
 
+@pytest.mark.long
 def test_an_argument_that_is_no_text_is_recorded_as_it_was_typed(tmp_path: Path) -> None:
     (tmp_path / STRANGE).write_text(QUICK)
     said = run(tmp_path, "sweep", STRANGE, "--frameworks", "numpy", "--blocks", "1", "--json", "--no-report")

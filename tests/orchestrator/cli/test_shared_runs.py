@@ -17,7 +17,7 @@ from orchestrator.api import load
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.planning import cluster_file
 from orchestrator.records.nodes import list_nodes
-from orchestrator.records.store import Store, find_run
+from orchestrator.records.store import Store, find_run, job_name
 from schemas.job import JobSpec
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
@@ -84,6 +84,7 @@ def index_jobs(records: list[JobRecord]) -> dict[tuple[int, str], JobSpec]:
     return {(record.spec.block, record.spec.cell.id): record.spec for record in records}
 
 
+@pytest.mark.long
 def test_shares_measure_the_jobs_that_one_machine_would(swept: Path) -> None:
     shared, local = (index_jobs(open_run(swept, name).read_records()) for name in ("shared", "local"))
     assert shared.keys() == local.keys()
@@ -202,6 +203,15 @@ def test_ctrl_c_ends_all_shares_and_resume_measures_the_rest(tmp_path: Path) -> 
     assert sorted(map_blocks(find_run(tmp_path / "runs", "latest").read_records())) == list(range(1, 9))
 
 
+@pytest.mark.long
+def test_the_log_of_a_failed_job_is_shown_although_another_machine_has_it(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP.replace("synthetic:spin", "synthetic:raise"))
+    assert run_program(tmp_path, "sweep", "sweep.toml", "--name", "failed", "--no-report").returncode == ExitCode.FINE
+    failed = next(each for each in open_run(tmp_path, "failed").read_records() if each.outcome != "measured")
+    shown = run_program(tmp_path, "show", "failed", job_name(failed.spec)).stdout
+    assert "ArithmeticError: the synthetic worker was told to raise" in shown.partition("End of the log")[2]
+
+
 # Plans and mistakes, which start nothing
 
 
@@ -310,6 +320,7 @@ def test_only_a_run_for_kubernetes_has_a_job(copied: Path, inside: Inside) -> No
     assert "is not for Kubernetes; begin one with: sweep --on kubernetes --nodes 4" in found.err
 
 
+@pytest.mark.long
 def test_a_run_for_kubernetes_waits_for_its_job_and_takes_what_pods_write(tmp_path: Path) -> None:
     text = SWEEP.replace('on = "env {command}"', 'on = "kubernetes"').replace("blocks = 4", "blocks = 2")
     (tmp_path / "sweep.toml").write_text(text)

@@ -89,6 +89,7 @@ def test_a_file_that_two_names_share_counts_once(folder: Path) -> None:
     assert 100_000 <= measure_bytes(folder) < 150_000
 
 
+@pytest.mark.long
 def test_while_environments_are_in_use_nobody_has_one_alone(made: RecordedProvisioner) -> None:
     folder = made.folder(make_definition())
     with (

@@ -48,6 +48,7 @@ def bare(tmp_path: Path) -> str:
     return str(tmp_path / "bare" / "bin" / "python")
 
 
+@pytest.mark.long
 def test_the_current_environment_is_the_interpreter_that_runs_this(environments: Environments) -> None:
     here = environments.find(CURRENT)
     assert str(here.python) == sys.executable

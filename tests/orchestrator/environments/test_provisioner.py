@@ -71,6 +71,7 @@ def test_the_marker_is_the_last_thing_that_is_written(made: RecordedProvisioner,
     assert max(path.stat().st_mtime_ns for path in others) <= marker.stat().st_mtime_ns
 
 
+@pytest.mark.long
 def test_another_version_is_another_environment_and_leaves_the_first_alone(
     shop: RecordedProvisioner, define: Define
 ) -> None:
@@ -95,6 +96,7 @@ def test_an_environment_that_is_not_whole_is_made_anew(
     assert imported(shop, define(), "tiny") == "1.0"
 
 
+@pytest.mark.long
 def test_a_requirement_that_nothing_fits_is_named_and_nothing_is_begun(
     shop: RecordedProvisioner, define: Define
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_version_that_does_not_exist_is_explained_with_the_newest_that_do(
         shop.make(define("tiny==9.0"))
 
 
+@pytest.mark.long
 def test_a_version_that_does_not_exist_is_not_blamed_on_a_constraint_in_the_settings(
     home: EnvironmentCache, shelf: Path, tmp_path: Path, define: Define
 ) -> None:
@@ -126,6 +129,7 @@ def test_a_version_that_does_not_exist_is_not_blamed_on_a_constraint_in_the_sett
             shop.make(define("tiny==2.0", name="tiny@2.0"))
 
 
+@pytest.mark.long
 def test_those_that_cannot_be_made_are_noted_and_the_others_are_made(shop: RecordedProvisioner, define: Define) -> None:
     failures: dict[str, str] = {}
     wanted = [define("tiny==9.0", name="lost", stem="lost"), define("tiny==2.0")]
@@ -159,6 +163,7 @@ def test_a_cuda_build_is_not_installed_untold_where_there_is_no_gpu(shop: Record
     assert list(shop.home.list_folders()) == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("cuda_shelf")
 def test_a_cuda_build_is_installed_for_a_gpu_or_where_a_user_has_defined_it(
     shop: RecordedProvisioner, define: Define
@@ -174,6 +179,7 @@ def test_a_cuda_build_is_installed_for_a_gpu_or_where_a_user_has_defined_it(
     assert made.cuda_packages == ["nvidia-cublas-cu12"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("cuda_shelf")
 def test_a_default_version_is_installed_even_as_a_cuda_build_and_its_line_says_so(
     shop: RecordedProvisioner, define: Define
@@ -185,6 +191,7 @@ def test_a_default_version_is_installed_even_as_a_cuda_build_and_its_line_says_s
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("cuda_shelf")
 def test_what_reads_the_counters_of_a_gpu_makes_no_cuda_build(shop: RecordedProvisioner, define: Define) -> None:
     (made,) = shop.make(define("nvidia-ml-py==13.0", origin=BUILT_IN))
@@ -216,6 +223,7 @@ def test_a_lock_is_installed_without_being_resolved(shop: RecordedProvisioner, d
     assert ready.environment.packages["tiny"] == "2.0"
 
 
+@pytest.mark.long
 def test_what_requirements_came_to_stays_until_it_is_forgotten(
     shop: RecordedProvisioner, define: Define, shelf: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +240,7 @@ def test_what_requirements_came_to_stays_until_it_is_forgotten(
         newer.unlink()
 
 
+@pytest.mark.long
 def test_two_who_need_the_same_make_it_once(shop: RecordedProvisioner, define: Define) -> None:
     other = RecordedProvisioner(shop.home, shop.installer, shop.interrupts)
     second = threading.Thread(target=other.make, args=[define()])
@@ -247,6 +256,7 @@ def test_two_who_need_the_same_make_it_once(shop: RecordedProvisioner, define: D
     assert shop.list_events() == ["Resolving"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["Resolving", "Making"])
 def test_a_signal_ends_the_installer_and_leaves_nothing_half_made(
     shop: RecordedProvisioner, define: Define, step: str

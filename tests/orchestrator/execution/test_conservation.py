@@ -201,6 +201,7 @@ CHEATS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cheat", "outcome", "reason"),
     [

@@ -92,6 +92,7 @@ def test_s_ends_the_running_job_and_leaves_its_cell_out(folder: Path) -> None:
     assert read_manifest(folder).finished
 
 
+@pytest.mark.long
 def test_q_stops_and_reports_and_the_run_can_be_resumed(folder: Path) -> None:
     with Terminal(sweep_command(blocks=3), folder) as terminal:
         terminal.until(lambda text: "p pause" in text and count_records(folder) > 2)
@@ -106,6 +107,7 @@ def test_q_stops_and_reports_and_the_run_can_be_resumed(folder: Path) -> None:
     assert kept <= {(record.spec.block, record.spec.cell.id) for record in read_records(folder)}
 
 
+@pytest.mark.long
 def test_ctrl_c_is_a_signal_as_ever(folder: Path) -> None:
     with Terminal(sweep_command(), folder) as terminal:
         terminal.until(lambda text: "p pause" in text)
@@ -114,6 +116,7 @@ def test_ctrl_c_is_a_signal_as_ever(folder: Path) -> None:
     assert read_manifest(folder).stopped == "stopped by SIGINT"
 
 
+@pytest.mark.long
 def test_the_terminal_is_as_it_was_before(folder: Path) -> None:
     with Terminal(sweep_command(), folder) as terminal:
         terminal.until(lambda text: "p pause" in text)
@@ -127,6 +130,7 @@ MANY = ("--workloads", "rnn_cell,rnn,mlp", "--tasks", "forward,backward", "--fra
 
 
 @pytest.mark.measures
+@pytest.mark.long
 @pytest.mark.parametrize(
     "sizes", [[(40, 15), (80, 24), (200, 60)], [(120, 40), (80, 24)]], ids=["growing", "shrinking"]
 )

@@ -26,6 +26,7 @@ def is_worker_running(orchestrator: int) -> bool:
     return any(str(ROOT / "workers" / "start.py") == command[-1] for command in commands if command)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the watchdog finds what is left with the Linux kernel's help")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_rerun_leaves_no_temporary_folder_and_nothing_running(

@@ -16,7 +16,6 @@ from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.machine.affinity import list_cores
 from tests.orchestrator.machine.test_core_locks import hold_elsewhere
 from tests.orchestrator.quick import PROGRAM, QUICK
-from tests.selection import mark_long
 
 TWO_BLOCKS = QUICK.replace("blocks = 1", "blocks = 2")
 LONG = QUICK.replace("blocks = 1", "blocks = 32")
@@ -66,7 +65,8 @@ def cut_off(killed: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("number", mark_long([signal.SIGKILL, signal.SIGINT, signal.SIGHUP], quick=[signal.SIGKILL]))
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
 def test_a_sweep_goes_on_after_a_signal_and_ends_as_if_there_had_been_none(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -107,6 +107,7 @@ def test_half_a_record_is_set_aside_and_measured_again(cut_off: Path) -> None:
     assert list(count_jobs(cut_off).values()) == [2, 2]
 
 
+@pytest.mark.long
 def test_a_record_of_a_newer_version_stays_as_it_is_and_the_run_is_not_resumed(cut_off: Path) -> None:
     damaged, newer, *_ = sorted(cut_off.glob("runs/*/jobs/001-*.json"))
     damaged.write_bytes(b"")
@@ -119,6 +120,7 @@ def test_a_record_of_a_newer_version_stays_as_it_is_and_the_run_is_not_resumed(c
     assert read_files(cut_off) == before
 
 
+@pytest.mark.long
 def test_a_second_orchestrator_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
     with start_sweep(tmp_path, 1, LONG) as program:
         said = run(tmp_path, "resume", "mine")
@@ -165,6 +167,7 @@ def list_job_cores(folder: Path) -> set[tuple[int, ...]]:
     return {tuple(json.loads(text)["spec"]["cpus"]) for text in read_files(folder).values()}
 
 
+@pytest.mark.long
 def test_a_resumed_run_keeps_its_core_if_that_is_free(cut_off: Path) -> None:
     before = read_cores(cut_off)
     said = run(cut_off, "resume", "mine")
@@ -173,6 +176,7 @@ def test_a_resumed_run_keeps_its_core_if_that_is_free(cut_off: Path) -> None:
     assert list_job_cores(cut_off) == {tuple(before)}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(len(list_cores()) < 2, reason="there is only one core")
 def test_a_resumed_run_whose_core_is_taken_says_that_it_continues_on_another(
     cut_off: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

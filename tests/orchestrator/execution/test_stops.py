@@ -118,6 +118,7 @@ def costs_of(record: JobRecord) -> dict[str, PhaseCost]:
     return {cost.name: cost for cost in record.report.phases}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("mode", "phase"), [("torch:eager", "import"), ("synthetic:compiled", "compile")])
 def test_a_real_stop_is_no_part_of_the_phase_that_it_falls_into(
     tmp_path: Path,
@@ -147,6 +148,7 @@ def test_a_real_stop_is_no_part_of_the_phase_that_it_falls_into(
     assert sum(cost.stopped_ns or 0 for cost in costs.values()) == lost_ns
 
 
+@pytest.mark.long
 def test_a_job_that_is_stopped_while_calls_are_timed_is_run_again(
     tmp_path: Path, make_plan: Callable[..., Plan], host: Host
 ) -> None:

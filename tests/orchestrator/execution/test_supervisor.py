@@ -230,6 +230,7 @@ def test_no_descriptor_is_left_open(stage: Stage) -> None:
     assert psutil.Process().num_fds() == before
 
 
+@pytest.mark.long
 def test_a_worker_that_only_its_tracer_can_reap_is_left_no_time_beyond_its_deadline(stage: Stage) -> None:
     start = time.monotonic()
     ending = stage("traced", deadline_s=1)
@@ -249,6 +250,7 @@ def continue_later(pid: int, after_s: float) -> None:
     threading.Timer(after_s, os.kill, (pid, signal.SIGCONT)).start()
 
 
+@pytest.mark.long
 def test_a_stop_counts_for_no_deadline(stage: Stage) -> None:
     def let_go(event: Event) -> None:
         stage.heard.append(event)
@@ -262,6 +264,7 @@ def test_a_stop_counts_for_no_deadline(stage: Stage) -> None:
     assert ending.wall_ns > ended - began
 
 
+@pytest.mark.long
 def test_a_worker_that_is_never_continued_is_ended_after_twice_its_deadline(stage: Stage) -> None:
     ending = stage("stopped", deadline_s=1.0)
     assert ending.how == "timeout"

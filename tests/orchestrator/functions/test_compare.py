@@ -70,6 +70,7 @@ def test_functions_are_measured_verified_and_recorded_as_a_sweep_does_it(
     assert all(record.report.verification.referee == "numpy" for record in loaded.records if record.report)
 
 
+@pytest.mark.long
 def test_without_progress_nothing_is_printed(package: Path, capfd: pytest.CaptureFixture[str]) -> None:
     functions = {"slow": "sums.f:slow", "fast": "sums.f:fast"}
     found = api.compare(functions, inputs="sums.data:inputs", progress=False, **QUICK)
@@ -132,6 +133,7 @@ def test_an_environment_that_does_not_exist_yet_is_named_with_the_command(packag
         api.compare({"one": "sums.t:f", "two": "sums.t:g"}, environment="torch@2.5")
 
 
+@pytest.mark.long
 def test_ctrl_c_is_one_for_the_caller_and_keeps_what_was_measured(package: Path) -> None:
     program = (
         "from orchestrator.api import compare\n"

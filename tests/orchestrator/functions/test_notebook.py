@@ -42,6 +42,7 @@ def find_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
 
 
+@pytest.mark.long
 def test_a_notebook_shows_progress_while_it_measures_and_then_the_table(tmp_path: Path) -> None:
     write, compare, show = run_notebook(tmp_path, f"%%writefile sums.py\n{SUMS}{INPUTS}", COMPARE, "found")
     assert "Writing sums.py" in write.outputs[0]["text"]

@@ -76,6 +76,7 @@ def run_tests(tmp_path: Path) -> RunTests:
     return of
 
 
+@pytest.mark.long
 def test_each_process_runs_the_test_again_with_its_fixtures_and_an_open_question_skips(run_tests: RunTests) -> None:
     text = """
 @quick

@@ -83,6 +83,7 @@ def test_processes_that_name_each_other_as_parents_are_counted_and_not_followed_
     assert shares(before, {5: (9, 20, 0)}) == {5: 0.2}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are read from Linux's /proc")
 def test_no_process_has_more_than_all_cores_though_a_busy_descendant_of_it_ends(tmp_path: Path) -> None:
     with subprocess.Popen(FAMILY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as family:

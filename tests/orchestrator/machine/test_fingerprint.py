@@ -254,6 +254,7 @@ def test_the_hash_is_the_same_in_every_process_and_version_and_after_a_way_throu
 TEXTS = st.one_of(st.text(), st.sampled_from(["0", "-1", "max", "9" * 30, "0-99999", "0 0", "0K", "some total=", "::"]))
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(sorted(MACHINE)), TEXTS, min_size=1, max_size=8))
 def test_whatever_the_files_say_the_machine_is_described(

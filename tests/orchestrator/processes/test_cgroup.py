@@ -112,6 +112,7 @@ def test_a_job_that_keeps_to_its_limits_is_told_what_it_used_and_nothing_else(tm
     assert (ending.memory, ending.group.kills, ending.group.refusals) == ("job", 0, 0)
 
 
+@pytest.mark.long
 @needs_groups
 def test_a_daemon_that_hides_from_all_is_ended_when_the_orchestrator_is_killed(
     tmp_path: Path, soon: Callable[[Callable[[], bool]], bool]

@@ -75,6 +75,7 @@ def test_open_files_are_limited_and_no_core_is_dumped(tmp_path: Path) -> None:
     assert rest == "files, core 0 0"
 
 
+@pytest.mark.long
 def test_a_phase_has_a_deadline_of_its_own_and_one_that_was_stopped_is_told_from_a_slow_one(tmp_path: Path) -> None:
     # A stop counts for no deadline, until it has lasted as long as the whole job may.
     ending = run(tmp_path, "stopped", deadline_s=2, phases={"compile": 0.5})

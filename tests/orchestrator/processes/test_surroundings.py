@@ -64,6 +64,7 @@ def test_a_full_disk_keeps_what_was_whole_and_says_how_to_go_on(folder: Path) ->
     assert "Ended: " in resumed.stdout
 
 
+@pytest.mark.long
 def test_a_disk_without_room_for_a_run_is_a_sentence(folder: Path) -> None:
     said = on_a_small_disk(
         folder, "4k", "sh", "-c", f"cp /dev/zero disk/full 2>&-; {' '.join(PROGRAM)} sweep quick.toml --runs disk"
@@ -73,6 +74,7 @@ def test_a_disk_without_room_for_a_run_is_a_sentence(folder: Path) -> None:
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.long
 def test_a_disk_that_cannot_be_written_is_a_sentence(folder: Path) -> None:
     said = run_program(folder, *PROGRAM, "sweep", "quick.toml", "--runs", "/proc/runs")
     assert said.returncode == ExitCode.USAGE
@@ -80,6 +82,7 @@ def test_a_disk_that_cannot_be_written_is_a_sentence(folder: Path) -> None:
     assert len(said.stderr.splitlines()) == 1
 
 
+@pytest.mark.long
 def test_a_terminal_that_is_closed_stops_the_sweep_and_all_that_runs(
     folder: Path, soon: Callable[[Callable[[], bool]], bool]
 ) -> None:
@@ -100,6 +103,7 @@ def test_a_terminal_that_is_closed_stops_the_sweep_and_all_that_runs(
     assert not any(process.is_running() for process in family)
 
 
+@pytest.mark.long
 def test_a_reader_that_stops_reading_does_not_stop_the_sweep(folder: Path) -> None:
     said = run_program(folder, "sh", "-c", f"{' '.join(PROGRAM)} sweep quick.toml | head -n 1")
     # Before the first job, a line may say how busy the machine is.
@@ -122,6 +126,7 @@ def test_a_terminal_of_another_encoding_is_shown_what_it_can_show(folder: Path) 
         assert "numpy:eager" in shown.stdout
 
 
+@pytest.mark.long
 def test_paths_with_spaces_quotes_and_letters_beyond_ascii_work(tmp_path: Path) -> None:
     home = tmp_path / "a b 'ü' 日本"
     for package in ("orchestrator", "schemas", "workers"):

@@ -150,6 +150,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it_from_a_run(
     assert not [character for character in text if not character.isprintable() and character not in "\n\t"]
 
 
+@pytest.mark.long
 def test_a_mistake_that_quotes_hostile_names_says_them_harmlessly(tmp_path: Path) -> None:
     (tmp_path / "runs" / EVIL.replace("/", "")).mkdir(parents=True)
     (tmp_path / "runs" / EVIL.replace("/", "") / "manifest.json").touch()
@@ -241,6 +242,7 @@ def test_what_a_worker_says_is_events_or_garbled(lines: list[bytes]) -> None:
         os.close(writer)
 
 
+@pytest.mark.long
 @quickly
 @given(st.integers(min_value=0, max_value=150), anything | st.sampled_from(EXTREMES))
 def test_a_record_with_any_value_anywhere_is_shown_or_refused(

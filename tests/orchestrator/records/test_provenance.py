@@ -5,7 +5,7 @@ import pytest
 from orchestrator.records import provenance
 from schemas.cluster import Cluster
 from schemas.environment import EnvironmentRecord
-from schemas.job import Cell
+from schemas.job import Cell, Timing
 from schemas.record import Extension, Host, Manifest
 from schemas.sweep import SweepSpec
 
@@ -175,3 +175,10 @@ def test_an_extension_leaves_the_identity_of_a_run_as_it_was(manifest: Manifest,
 def test_where_a_sweep_runs_is_no_part_of_what_it_is(source: Path) -> None:
     elsewhere = SWEEP.model_copy(update={"cluster": Cluster(on="slurm", partition="cpu")})
     assert provenance.make_identity(elsewhere, 1, (), source) == provenance.make_identity(SWEEP, 1, (), source)
+
+
+def test_a_setting_that_is_new_and_unused_leaves_the_identity_of_earlier_runs(source: Path) -> None:
+    plain, asked = (SWEEP.model_copy(update={"timing": Timing(growth_calls=calls)}) for calls in (0, 100))
+    assert provenance.dump_for_hash(plain)["timing"].keys() == Timing().model_dump().keys() - {"growth_calls"}
+    assert provenance.dump_for_hash(asked)["timing"]["growth_calls"] == 100
+    assert provenance.make_identity(plain, 1, (), source) != provenance.make_identity(asked, 1, (), source)

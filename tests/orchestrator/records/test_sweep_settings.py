@@ -53,6 +53,7 @@ def test_a_sweep_of_models_is_repeated_from_any_folder(tmp_path: Path, monkeypat
     assert validate_sweep(load_sweep_file(file)) == spec.model_copy(update={"seed": 7})
 
 
+@pytest.mark.long
 def test_a_sweep_leaves_the_file_in_its_runs_folder(inside: Callable[..., Any], tmp_path: Path) -> None:
     done = inside(
         "sweep", "--frameworks", "numpy", "--workloads", "mlp", "--env", "current", "--blocks", "1", "--no-report"

@@ -65,6 +65,7 @@ def test_a_strangers_framework_is_listed_with_our_own(installation: Installation
     assert listed["stranger"]["missing"] is None
 
 
+@pytest.mark.long
 def test_jobs_of_a_strangers_framework_run_and_are_compared(installation: Installation) -> None:
     (installation.folder / "quick.toml").write_text(dedent(QUICK))
     said = installation.says("sweep", "quick.toml")

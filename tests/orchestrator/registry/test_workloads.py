@@ -250,6 +250,7 @@ def test_a_reference_needs_its_framework_to_be_installed(
         make_plan("jax", axes={"workloads": (str(mine),)})
 
 
+@pytest.mark.long
 def test_an_installed_workload_is_listed_measured_and_hashed_like_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ def faults() -> Check:
 
 
 @pytest.mark.measures
+@pytest.mark.long
 def test_real_cheats_and_faults_end_as_what_they_are(make_selftest: MakeSelfTest) -> None:
     (result,) = run.run_checks([faults()], make_selftest(), lambda _: None)
     assert [reading.found for reading in result.readings if not reading.passed] == []
@@ -107,6 +108,7 @@ def test_a_check_passes_unless_a_reading_failed(readings: tuple[bool | None, ...
     assert CheckResult(make_check(lambda _: []), [reading(each) for each in readings], 1.0).has_passed == passed
 
 
+@pytest.mark.long
 def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_result(make_selftest: MakeSelfTest) -> None:
     def interrupt(event: SweepEvent) -> None:
         if isinstance(event, JobEventReceived) and isinstance(event.event, Phase) and event.event.name == "warm_up":
@@ -124,6 +126,7 @@ def test_a_signal_beside_a_hog_ends_the_job_and_the_hog_and_leaves_no_result(mak
     assert [record.outcome for record in selftest.run.read_records()] == ["interrupted"]
 
 
+@pytest.mark.long
 def test_clones_are_measured_block_by_block_and_compared(make_stage: MakeSelfTest) -> None:
     selftest = make_stage(SweepSpec(name="selftest-aa", stop=Stop(blocks=12, budget=run.NO_LIMIT_S)))
     clones = run.measure_clones(selftest)
@@ -147,6 +150,7 @@ def test_a_budget_without_clones_is_a_mistake_that_is_explained(tmp_path: Path) 
     assert "--aa" in done.stderr
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_program_with_130_and_keeps_the_run(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*PROGRAM, "--json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -33,7 +33,7 @@ PREPARED_IN = {
     "torch:script": {"compile"},
     "torch:script-freeze": {"compile"},
     "torch:script-optimized": {"compile"},
-    "torch:aot": {"trace", "compile"},
+    "torch:aot": {"trace", "compile", "load"},
     # The import of Dynamo, which torch.compile(...) begins with; the graph is compiled in the first call.
     "torch:compile": {"compile"},
     "torch:compile-dynamic": {"compile"},

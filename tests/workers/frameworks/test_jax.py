@@ -55,10 +55,12 @@ def test_what_was_compiled_ahead_is_not_compiled_again_in_the_first_call(python:
     assert python(PREPARED + FIRST_CALL).output.split() == [b"1", b"0"]
 
 
+@pytest.mark.long
 def test_another_length_is_a_compilation_and_the_same_again_is_none(python: "Python") -> None:
     assert python(PREPARED + LENGTHS).output.split() == [b"1", b"1", b"2", b"2"]
 
 
+@pytest.mark.long
 def test_64_bit_types_are_on_for_float64_alone(ask: "Ask", reported: "Reported") -> None:
     for dtype, due in (("float32", "off"), ("float64", "on")):
         settings = reported(ask("jax", "jit", "rnn", task="forward", dtype=dtype)).settings

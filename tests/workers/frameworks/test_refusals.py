@@ -78,6 +78,7 @@ def test_a_mode_that_cannot_do_it_is_unsupported_and_says_why(refuse: Refuse, re
     assert failure.where == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["compile", "aot"])
 def test_without_a_compiler_inductors_modes_are_unsupported_and_say_what_to_install(
     refuse: Refuse, tmp_path: Path, mode: str

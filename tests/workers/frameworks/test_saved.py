@@ -67,7 +67,8 @@ def verified(events: list[Event]) -> Report:
     return report
 
 
-@pytest.mark.parametrize("label", mark_long(SAVING, quick=QUICK[:1]))
+@pytest.mark.long
+@pytest.mark.parametrize("label", SAVING)
 def test_what_was_saved_is_loaded_and_computes_the_same(loaded: Loaded, label: str) -> None:
     events = loaded(label, "mlp", "forward")
     report = verified(events)
@@ -83,12 +84,14 @@ def test_so_is_a_loss_with_every_gradient(loaded: Loaded, label: str) -> None:
     assert {check.tensor for check in report.verification.checks} == {"loss", "gradient of W_h", "gradient of W_x"}
 
 
-@pytest.mark.parametrize("label", mark_long([*QUICK, "tensorflow:session"], quick=["jax:jit"]))
+@pytest.mark.long
+@pytest.mark.parametrize("label", [*QUICK, "tensorflow:session"])
 def test_what_was_saved_with_an_open_length_is_right_on_others(loaded: Loaded, label: str) -> None:
     report = verified(loaded(label, "rnn", "forward", FOUR))
     assert len({check.inputs for check in report.verification.checks if "of shape" in check.inputs}) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "reason"),
     [
@@ -103,6 +106,7 @@ def test_what_cannot_be_left_open_is_not_saved_and_says_so(saved: Saved, label: 
     assert reason in last.reason
 
 
+@pytest.mark.long
 def test_a_traced_loop_is_wrong_at_another_length_from_its_file_too(loaded: Loaded) -> None:
     report = loaded("torch:trace", "rnn", "forward", FOUR)[-1]
     assert isinstance(report, Report)

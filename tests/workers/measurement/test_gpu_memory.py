@@ -44,6 +44,7 @@ def test_on_a_cpu_there_is_no_device_and_no_figure_for_one(ask: "Ask", reported:
     assert gpu_memory.measure_device_memory(object(), lambda _: None, None) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("framework", "mode"), [("torch", "eager"), ("tensorflow", "eager")])
 def test_a_framework_that_sees_no_gpu_says_so(ask: "Ask", work: "Work", framework: str, mode: str) -> None:
     if find_spec(framework) is None:

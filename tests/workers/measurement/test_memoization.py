@@ -249,6 +249,7 @@ def test_a_real_worker_that_keeps_small_results_is_found_out_and_an_honest_one_i
     assert kept > MAX_UNSEEN_RATIO >= computed
 
 
+@pytest.mark.long
 def test_a_job_that_is_not_thorough_tries_no_new_inputs_and_measures_no_rates(ask: "Ask", work: "Work") -> None:
     spec = ask("numpy", "eager", "mlp")
     quick, thorough = (work(spec.model_copy(update={"thorough": each})).report for each in (False, True))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.selection import mark_long
 from workers.measurement import kernel_files, memory, stopwatch
 
 if TYPE_CHECKING:
@@ -102,7 +101,8 @@ def test_what_a_helper_process_holds_counts_like_the_workers_own(mib: int, large
     assert found["uss"] <= found["pss"] <= found["end"]
 
 
-@pytest.mark.parametrize("framework", mark_long(["torch", "tensorflow"], quick=["torch"]))
+@pytest.mark.long
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_the_peak_of_a_training_step_is_that_of_its_buffers(framework: str) -> None:
     pytest.importorskip(framework)
     found = run(TRAINING, framework)

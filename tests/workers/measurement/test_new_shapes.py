@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from schemas.event import Failure, Phase
-from tests.selection import mark_long
 from workers.interfaces import Framework
 from workers.measurement.new_shapes import RecordingStep
 from workers.problem.shape_stream import STREAM_LENGTH
@@ -60,10 +59,8 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("framework", "mode", "workload", "compilations"),
-    mark_long(STREAMS, quick=[each for each in STREAMS if each[1] in ("eager", "function") and each[0] != "torch"]),
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("framework", "mode", "workload", "compilations"), STREAMS)
 def test_a_stream_is_measured_and_every_shape_of_it_verified(
     ask: "Ask", reported: "Reported", framework: str, mode: str, workload: str, compilations: int | None
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_mode_that_neither_traces_nor_compiles_has_no_such_phase(ask: "Ask", r
     assert not {"trace", "compile"} & {cost.name for cost in found.phases}
 
 
+@pytest.mark.long
 def test_a_known_time_is_in_the_phases_that_call_and_in_no_other(ask: "Ask", reported: "Reported") -> None:
     spin_ns = 10_000_000
     found = reported(ask("synthetic", "spin", "synthetic", {"spin_ns": spin_ns}))

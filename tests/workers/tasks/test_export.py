@@ -97,6 +97,7 @@ def loaded(export: Export, work: "Work") -> Callable[[JobSpec], Report]:
     return of
 
 
+@pytest.mark.long
 @each_job
 def test_what_was_loaded_computes_what_the_reference_computes_on_the_same_data(
     spec: Spec, loaded: Callable[[JobSpec], Report], framework: str, workload: str, sizes: dict[str, int], dtype: str
@@ -159,6 +160,7 @@ def test_what_is_measured_runs_without_what_exported_it(
     assert python(WITHOUT_ITS_EXPORTER, message.encode()).output.strip() == b"[]"
 
 
+@pytest.mark.long
 def test_an_export_says_what_it_wrote_and_what_that_cost(spec: Spec, work: "Work", tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     exported = work(spec("onnxruntime", "mlp").model_copy(update={"purpose": ExportPurpose(path=str(path))})).events[-1]

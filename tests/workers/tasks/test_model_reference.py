@@ -95,7 +95,7 @@ def read_first(last: Exported | Failure) -> StoredModel:
     return StoredModel(Path(last.artefact.path))
 
 
-@pytest.mark.parametrize("task", ["forward", "backward", pytest.param("train-adam", marks=pytest.mark.long)])
+@pytest.mark.parametrize("task", ["forward", "backward", pytest.param("train-adam")])
 @pytest.mark.long
 def test_a_model_of_another_framework_gets_the_weights_as_its_file_says(refer: Refer, work: "Work", task: str) -> None:
     _, first = refer("torch_net", TORCH, task=task)
@@ -124,6 +124,7 @@ def test_without_a_way_to_carry_weights_a_note_says_what_can_be_compared(refer: 
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "outcome", "said"),
     [

@@ -11,7 +11,6 @@ import pytest
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Event, Exported, Failure, Phase, Profiled
 from schemas.job import Export, Profile
-from tests.selection import mark_long
 from workers.profilers import PROFILED_CALLS
 
 if TYPE_CHECKING:
@@ -78,7 +77,8 @@ def slices(path: Path) -> list[dict[str, Any]]:
     return [event for event in json.loads(path.read_text())["traceEvents"] if event.get("ph") == "X"]
 
 
-@pytest.mark.parametrize("label", mark_long(KNOWN, quick=QUICK))
+@pytest.mark.long
+@pytest.mark.parametrize("label", KNOWN)
 def test_a_call_is_made_of_what_it_is_known_to_be_and_its_trace_can_be_opened(look: Look, label: str) -> None:
     events = look(label)
     found = events[-1]

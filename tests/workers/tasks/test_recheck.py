@@ -9,7 +9,6 @@ import pytest
 
 from schemas.event import Failure, Report
 from schemas.limits import Limits
-from tests.selection import mark_long
 from tests.workers.models.conftest import Case
 from tests.workers.models.endings import explain
 from tests.workers.own_code import write_workload
@@ -182,18 +181,16 @@ def told(ask: "Ask", work: "Work", tmp_path: Path) -> Told:
     return of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "called"),
-    mark_long(
-        [
-            ("torch:eager", "torch.exp((x * self.w).half()).float().mean()"),
-            ("torch:trace", "torch.exp((x * self.w).half()).to(x.dtype).mean()"),
-            ("torch:eager", "torch.exp((x.bfloat16() * self.w.bfloat16()).to(x.dtype)).mean()"),
-            ("tensorflow:function", "tf.reduce_mean(tf.cast(tf.exp(tf.cast(x * self.w, tf.float16)), x.dtype))"),
-            ("jax:jit", "jnp.mean(jnp.exp((x * self.w).astype(jnp.float16)).astype(x.dtype))"),
-        ],
-        quick=[("torch:eager", "torch.exp((x * self.w).half()).float().mean()")],
-    ),
+    [
+        ("torch:eager", "torch.exp((x * self.w).half()).float().mean()"),
+        ("torch:trace", "torch.exp((x * self.w).half()).to(x.dtype).mean()"),
+        ("torch:eager", "torch.exp((x.bfloat16() * self.w.bfloat16()).to(x.dtype)).mean()"),
+        ("tensorflow:function", "tf.reduce_mean(tf.cast(tf.exp(tf.cast(x * self.w, tf.float16)), x.dtype))"),
+        ("jax:jit", "jnp.mean(jnp.exp((x * self.w).astype(jnp.float16)).astype(x.dtype))"),
+    ],
 )
 def test_half_precision_that_a_mean_hides_is_wrong_in_float64(told: Told, label: str, called: str) -> None:
     report = told(label, called, **MEAN)
@@ -203,20 +200,18 @@ def test_half_precision_that_a_mean_hides_is_wrong_in_float64(told: Told, label:
     assert any(not check.passed and check.inputs.endswith("in float64") for check in report.verification.checks)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "called"),
-    mark_long(
-        [
-            ("torch:eager", "torch.exp(x * self.w).mean()"),
-            ("torch:eager", "torch.exp((x * self.w).float()).mean()"),
-            ("torch:script", "torch.exp(x * self.w).mean()"),
-            ("tensorflow:eager", "tf.reduce_mean(tf.exp(x * self.w))"),
-            ("tensorflow:function", "tf.reduce_mean(tf.cast(tf.exp(tf.cast(x * self.w, tf.float32)), x.dtype))"),
-            ("jax:jit", "jnp.mean(jnp.exp(x * self.w))"),
-            ("jax:jit", "jnp.mean(jnp.exp((x * self.w).astype(jnp.float32)))"),
-        ],
-        quick=[("torch:eager", "torch.exp((x * self.w).float()).mean()")],
-    ),
+    [
+        ("torch:eager", "torch.exp(x * self.w).mean()"),
+        ("torch:eager", "torch.exp((x * self.w).float()).mean()"),
+        ("torch:script", "torch.exp(x * self.w).mean()"),
+        ("tensorflow:eager", "tf.reduce_mean(tf.exp(x * self.w))"),
+        ("tensorflow:function", "tf.reduce_mean(tf.cast(tf.exp(tf.cast(x * self.w, tf.float32)), x.dtype))"),
+        ("jax:jit", "jnp.mean(jnp.exp(x * self.w))"),
+        ("jax:jit", "jnp.mean(jnp.exp((x * self.w).astype(jnp.float32)))"),
+    ],
 )
 def test_a_mean_in_single_or_double_precision_is_right(told: Told, label: str, called: str) -> None:
     report = told(label, called, **MEAN)

@@ -13,7 +13,6 @@ from schemas.artefact import Artefact
 from schemas.code import hash_workload_code
 from schemas.event import Exported, Failure
 from schemas.job import ComputeReference, JobSpec
-from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -72,12 +71,9 @@ def expected(spec: Spec, work: "Work", tmp_path_factory: pytest.TempPathFactory)
     return of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("mode", "task"),
-    mark_long(
-        [("eager", "backward"), ("script", "backward"), ("trace", "forward"), ("eager", "train-adam")],
-        quick=[("eager", "backward")],
-    ),
+    ("mode", "task"), [("eager", "backward"), ("script", "backward"), ("trace", "forward"), ("eager", "train-adam")]
 )
 def test_modes_that_agree_with_it_are_right_and_say_what_they_were_held_to(
     spec: Spec, expected: Callable[[str], Artefact], work: "Work", mode: str, task: str
@@ -90,6 +86,7 @@ def test_modes_that_agree_with_it_are_right_and_say_what_they_were_held_to(
     assert report.work.bytes > 0
 
 
+@pytest.mark.long
 def test_a_framework_that_computes_something_else_is_wrong(
     spec: Spec, expected: Callable[[str], Artefact], work: "Work"
 ) -> None:
@@ -110,6 +107,7 @@ def test_the_file_has_float64_and_for_tolerances_float32_of_every_set_of_inputs(
         assert 0 < np.linalg.norm(rounded - exact) < 1e-6 * np.linalg.norm(exact)
 
 
+@pytest.mark.long
 def test_a_measured_process_imports_no_framework_but_its_own(
     spec: Spec, expected: Callable[[str], Artefact], python: "Python"
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_closed_form_is_the_integral_of_the_derivative_of_specific_volume() 
     assert np.all(np.abs(np.diff(rates, axis=0)) < 0.05 * np.abs(rates[1:]).max())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("label", ["numpy:eager", "torch:eager", "torch:script", "tensorflow:function", "jax:jit"])
 def test_every_framework_is_right(label: str, dtype: str, ask: "Ask", work: "Work") -> None:

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.selection import mark_long
 from tests.workers import implementations
 from tests.workers.conftest import run_process
 
@@ -16,7 +15,8 @@ FEW = ("mlp", "rnn", "softmax")
 CANNOT = {"torch:trace rnn": "wrong", "torch:trace tree_lstm": "wrong", "torch:trace early_exit": "wrong"}
 
 
-@pytest.mark.parametrize("framework", mark_long([*implementations.MODES], quick=["torch"]))
+@pytest.mark.long
+@pytest.mark.parametrize("framework", [*implementations.MODES])
 def test_a_few_workloads_are_right_in_every_mode_or_fail_as_they_are_known_to(framework: str) -> None:
     assert find_surprises(framework, *FEW) == []
 

@@ -28,10 +28,15 @@ def phase(name: str, start: int, peak: int, end: int) -> dict[str, object]:
     return {"name": name, "wall_ns": 1000, "cpu_ns": 1000, "memory": marks}
 
 
-def needing(step_peak: int, **changes: tuple[int, int, int]) -> dict[str, object]:
-    """Return the memory fields of a report: the ledger above with changes, and steps with this highest peak."""
+def needing(step_peak: int, before: str = "", **changes: tuple[int, int, int]) -> dict[str, object]:
+    """Return the memory fields of a report: the ledger above with changes, and steps with this highest peak.
+
+    New phases are the last ones, or stand before another.
+    """
     steps = [{"start": 195 * MIB, "peak": peak * MIB} for peak in (step_peak - 1, step_peak)]
-    phases = [phase(name, *marks) for name, marks in (LEDGER | changes).items()]
+    new = [name for name in changes if name not in LEDGER]
+    names = [each for name in LEDGER for each in ([*new, name] if name == before else [name])]
+    phases = [phase(name, *(LEDGER | changes)[name]) for name in (names if before else [*names, *new])]
     return {"phases": phases, "memory": {"steps": steps, "trimmed": True}}
 
 
@@ -47,9 +52,15 @@ def test_the_headlines_are_differences_of_what_the_kernel_counted(make_report: C
 
 
 def test_a_file_that_was_loaded_is_static(make_report: Callable[..., Report]) -> None:
-    found = derived.compute_memory_metrics(make_report(**needing(220, load=(170, 190, 185))))
+    found = derived.compute_memory_metrics(make_report(**needing(220, before="trace", load=(170, 190, 185))))
     assert found["static"] == 55 * MIB
     assert found["step_peak"] == 35 * MIB
+
+
+def test_a_library_that_was_loaded_after_compiling_is_no_part_of_the_model(make_report: Callable[..., Report]) -> None:
+    plain = derived.compute_memory_metrics(make_report(**needing(220)))
+    found = derived.compute_memory_metrics(make_report(**needing(220, before="first_call", load=(190, 260, 195))))
+    assert found == plain | {"compile_peak": 90 * MIB}
 
 
 def test_a_report_without_memory_has_no_headlines(make_report: Callable[..., Report]) -> None:

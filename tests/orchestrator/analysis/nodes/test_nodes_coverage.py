@@ -103,16 +103,18 @@ def count_on_nodes(counts: Counts, pair: NodesComparison, mean: float) -> None:
 # Cells that do not differ
 
 
-@pytest.mark.parametrize("law", mark_long(["normal", "t3", "skewed pair"], quick=["t3"]))
-@pytest.mark.parametrize("nodes", mark_long([2, 3, 5, 8], quick=[2, 5]))
+@pytest.mark.long
+@pytest.mark.parametrize("law", ["normal", "t3", "skewed pair"])
+@pytest.mark.parametrize("nodes", [2, 3, 5, 8])
 def test_cells_that_do_not_differ_are_rarely_told_apart_on_these_nodes(nodes: int, law: str) -> None:
     on_nodes, _ = count_false_claims(4, Setting(nodes, law=law))
     assert on_nodes <= 0.07
 
 
-@pytest.mark.parametrize("law", mark_long(["normal", "skewed pair"], quick=["normal"]))
+@pytest.mark.long
+@pytest.mark.parametrize("law", ["normal", "skewed pair"])
 @pytest.mark.parametrize("spread", SPREADS)
-@pytest.mark.parametrize("nodes", mark_long([3, 4, 8], quick=[4]))
+@pytest.mark.parametrize("nodes", [3, 4, 8])
 def test_cells_whose_mean_over_the_type_does_not_differ_are_rarely_told_apart(
     nodes: int, spread: float, law: str
 ) -> None:

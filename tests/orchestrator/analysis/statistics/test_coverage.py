@@ -18,7 +18,6 @@ from orchestrator.analysis.derivation.steady_state import SteadyState, classify_
 from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.analysis.statistics.looks import LOOKS, list_looks
 from orchestrator.analysis.stopping import should_stop
-from tests.selection import mark_long
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -60,6 +59,7 @@ def sweep(cells: list[str], floors: Floats, typical: Floats) -> tuple[int, tuple
     return k, comparisons
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("law", LAWS)
 def test_intervals_cover_the_true_ratio_as_promised_after_stopping(law: str) -> None:
     truth = 1.05
@@ -72,7 +72,7 @@ def test_intervals_cover_the_true_ratio_as_promised_after_stopping(law: str) -> 
     assert 0.94 <= np.mean(covered) <= 0.98
 
 
-@pytest.mark.parametrize("law", mark_long(["normal", "t3", "skewed pair"], quick=["t3"]))
+@pytest.mark.parametrize("law", ["normal", "t3", "skewed pair"])
 @pytest.mark.long
 def test_six_clones_are_rarely_told_apart(law: str) -> None:
     clones = dict.fromkeys("abcdef", 0.0)
@@ -90,7 +90,7 @@ def test_a_twin_slower_by_three_per_cent_is_called_slower_on_a_quiet_machine(law
     assert clopper_pearson(called, EXPERIMENTS).low >= 0.90
 
 
-@pytest.mark.parametrize("scale", mark_long([0.01, 0.02], quick=[0.02]))
+@pytest.mark.parametrize("scale", [0.01, 0.02])
 @pytest.mark.long
 def test_three_tiers_are_not_confused(scale: float) -> None:
     tiers = {"a": 0, "b": 0, "c": math.log(1.03), "d": math.log(1.03), "e": math.log(1.1), "f": math.log(1.1)}

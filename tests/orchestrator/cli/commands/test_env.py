@@ -18,7 +18,6 @@ import pytest
 from orchestrator.cli.exit_codes import ExitCode
 from tests.orchestrator.environments.wheels import make_offline_variables, make_working_wheel_folder
 from tests.orchestrator.quick import PROGRAM, QUICK
-from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[4]
 SWEEP = f"""\
@@ -102,6 +101,7 @@ def manifest(user: User) -> dict[str, Any]:
     return said
 
 
+@pytest.mark.long
 def test_a_sweep_makes_what_it_needs_line_by_line_before_it_measures(swept: tuple[User, tuple[int, str, str]]) -> None:
     _, (code, out, _) = swept
     # Between the environments and the first job, a line may say how busy the machine is.
@@ -135,6 +135,7 @@ def test_an_environment_that_cannot_be_made_costs_its_cells_and_not_the_sweep(ow
     assert owner.run("resume", "half")[0] == ExitCode.FINE
 
 
+@pytest.mark.long
 def test_a_sweep_without_any_environment_that_can_be_made_ends_before_it_begins(newcomer: User) -> None:
     (newcomer.folder / "none.toml").write_text(SWEEP.replace("tiny==1.0", "tiny==7.0"))
     code, _, err = newcomer.run("sweep", "none.toml")
@@ -143,6 +144,7 @@ def test_a_sweep_without_any_environment_that_can_be_made_ends_before_it_begins(
     assert not (newcomer.folder / "runs").exists()
 
 
+@pytest.mark.long
 def test_a_run_is_not_resumed_without_an_environment_that_it_had(owner: User, user: User) -> None:
     shutil.copytree(user.folder / "runs", owner.folder / "runs")
     shutil.rmtree(owner.home / "environments")
@@ -180,6 +182,7 @@ def test_a_worker_runs_in_its_environment_with_its_variables(user: User) -> None
         assert settings["OMP_DYNAMIC"] == "FALSE"
 
 
+@pytest.mark.long
 def test_the_details_of_a_run_name_the_environment_with_its_freeze(user: User) -> None:
     freeze = manifest(user)["environments"]["mine"]["freeze"]
     _, out, _ = user.run("show", "--details")
@@ -187,6 +190,7 @@ def test_the_details_of_a_run_name_the_environment_with_its_freeze(user: User) -
     assert f"freeze {freeze}" in " ".join(out.split())
 
 
+@pytest.mark.long
 def test_a_second_sweep_makes_nothing_and_needs_no_installer(user: User, shelf: Path) -> None:
     blocked = User(user.folder, shelf)
     blocked.variables |= {"PIP_FIND_LINKS": "/nowhere"}
@@ -195,6 +199,7 @@ def test_a_second_sweep_makes_nothing_and_needs_no_installer(user: User, shelf: 
     assert (code, first.startswith("[1 of about 2]")) == (ExitCode.FINE, True)
 
 
+@pytest.mark.long
 def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: User) -> None:
     newcomer.variables |= {"PIP_FIND_LINKS": "/nowhere"}
     code, _, err = newcomer.run("sweep", "mine.toml")
@@ -208,7 +213,8 @@ def test_without_a_network_and_with_nothing_there_one_sentence_is_all(newcomer: 
     assert not list(newcomer.home.glob("environments/*/"))
 
 
-@pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_an_environment_is_made_ends_in_order_and_leaves_nothing(
     newcomer: User, number: signal.Signals
 ) -> None:
@@ -227,6 +233,7 @@ def test_a_signal_while_an_environment_is_made_ends_in_order_and_leaves_nothing(
     assert not list(newcomer.home.glob("environments/*/"))
 
 
+@pytest.mark.long
 def test_a_killed_creation_leaves_none_of_the_installers_temporary_files(
     newcomer: User, soon: Callable[[Callable[[], bool]], bool]
 ) -> None:
@@ -241,6 +248,7 @@ def test_a_killed_creation_leaves_none_of_the_installers_temporary_files(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.long
 def test_two_sweeps_at_once_share_one_environment(newcomer: User) -> None:
     create = ("env", "create", "mine", "--file", "mine.toml")
     with newcomer.start(*create) as one, newcomer.start(*create) as other:
@@ -270,6 +278,7 @@ def test_a_run_is_not_resumed_in_an_environment_that_has_changed(owner: User) ->
     assert "tiny 1.0 is now 1.1" in manifest(owner)["mixed"][0]
 
 
+@pytest.mark.long
 def test_a_lock_is_what_requirements_came_to_and_makes_the_same_environment(user: User) -> None:
     code, _, _ = user.run("env", "lock", "mine", "--file", "mine.toml", "--output", "mine.lock")
     text = (user.folder / "mine.lock").read_text()

@@ -88,6 +88,7 @@ def test_an_export_goes_to_standard_output_or_whole_to_a_file(folder: Path) -> N
     assert sorted(path.name for path in folder.iterdir()) == ["cells.parquet", "quick.toml", "runs"]
 
 
+@pytest.mark.long
 def test_pyperf_accepts_what_a_real_run_exports(folder: Path) -> None:
     program(folder, "export", "latest", "--format", "pyperf", "--output", "run.json")
     done = subprocess.run(
@@ -102,6 +103,7 @@ def test_pyperf_accepts_what_a_real_run_exports(folder: Path) -> None:
     assert "numpy:eager, synthetic backward" in done.stdout
 
 
+@pytest.mark.long
 def test_a_job_run_again_is_shown_beside_the_old_one_and_the_run_stays_as_it_is(folder: Path) -> None:
     (run,) = (folder / "runs").iterdir()
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

@@ -80,6 +80,7 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path, python, started)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", SWEEPS)
 def test_a_plan_starts_nothing_and_says_what_it_does_not_know(stage: Stage, kind: str) -> None:
     stage.write_sweep(kind)
@@ -110,6 +111,7 @@ def test_what_is_listed_is_not_asked_either(stage: Stage, arguments: tuple[str, 
     assert stage.has_started_nothing(err)
 
 
+@pytest.mark.long
 def test_the_audit_sees_what_is_started(stage: Stage) -> None:
     code, out, err = stage.run("env", "show", str(stage.python))
     assert (code, f"{OTHER_MINOR}.1" in out) == (ExitCode.FINE, True)
@@ -117,6 +119,7 @@ def test_the_audit_sees_what_is_started(stage: Stage) -> None:
     assert stage.started.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "double", "sentence"),
     [

@@ -61,10 +61,12 @@ def run_workflow(repository: Path) -> tuple[str, str]:
     return "", ""
 
 
+@pytest.mark.long
 def test_the_workflow_accepts_results_with_their_site(repository: Path) -> None:
     assert run_workflow(repository) == ("", "")
 
 
+@pytest.mark.long
 def test_the_workflow_fails_at_an_edited_record(repository: Path) -> None:
     next(repository.rglob("jobs/*.gz")).write_bytes(b"x")
     name, out = run_workflow(repository)
@@ -72,6 +74,7 @@ def test_the_workflow_fails_at_an_edited_record(repository: Path) -> None:
     assert out.startswith("refused: results/")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["an edited page", "a missing page", "a page too many"])
 def test_the_workflow_fails_if_the_site_is_another_one(repository: Path, change: str) -> None:
     index = repository / "site" / "index.html"

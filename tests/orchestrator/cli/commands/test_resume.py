@@ -71,6 +71,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_sweep_says_at_its_start_that_its_blocks_are_too_few_for_a_verdict(swept: Path) -> None:
     start = (swept / "said").read_text().partition("\n[1 of ")[0]
     assert "1 pair needs 6 blocks for a verdict, about " in start
@@ -78,6 +79,7 @@ def test_a_sweep_says_at_its_start_that_its_blocks_are_too_few_for_a_verdict(swe
 
 
 @pytest.mark.measures
+@pytest.mark.long
 def test_the_command_that_a_run_names_as_its_price_brings_the_verdict(tmp_path: Path) -> None:
     # Where a hypervisor takes the cores away, no difference is certain: some other minute is quieter.
     for attempt in range(5):
@@ -112,6 +114,7 @@ def resume_disturbed(folder: Path, command: str) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_the_manifest_keeps_the_history_and_the_identity(folder: Path) -> None:
     before = read_manifest(folder)
     assert run(folder, "resume", "mine", "--blocks", "6", "--no-report").code == ExitCode.FINE
@@ -125,6 +128,7 @@ def test_the_manifest_keeps_the_history_and_the_identity(folder: Path) -> None:
     assert "Nothing is missing from this run." in again.out
 
 
+@pytest.mark.long
 def test_a_run_is_not_resumed_on_another_type_of_machine_whatever_is_forced(folder: Path) -> None:
     (path,) = folder.glob("runs/*/manifest.json")
     begun = read_manifest(folder)
@@ -184,6 +188,7 @@ def test_a_duration_without_a_unit_is_refused_and_nothing_created(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.long
 def test_show_answers_for_a_number_of_calls_though_no_verdict_was_reached(folder: Path) -> None:
     said = run(folder, "show", "mine", "--calls", "500")
     words = " ".join(said.out.split())

@@ -99,6 +99,7 @@ def read_records(store: ShareStore) -> list[JobRecord]:
     return store.run.read_records()
 
 
+@pytest.mark.long
 def test_blocks_are_measured_as_the_sweep_itself_would(tmp_path: Path, planned: Plan) -> None:
     store = open_folder(tmp_path)
     assert run_share(a_request(planned, store.folder), tmp_path, OMP_NUM_THREADS="7", SLURM_JOB_ID="3") == 0
@@ -127,6 +128,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, planned: Plan) -> ShareStor
     return store
 
 
+@pytest.mark.long
 def test_each_block_is_closed_with_the_hashes_of_its_records(shared: ShareStore) -> None:
     closed, end = shared.read_closed(1), shared.read_end()
     assert closed is not None
@@ -135,6 +137,7 @@ def test_each_block_is_closed_with_the_hashes_of_its_records(shared: ShareStore)
     assert (end.how, end.reason) == ("finished", "all 1 blocks were run")
 
 
+@pytest.mark.long
 def test_the_folder_is_that_of_a_run_like_any_other(shared: ShareStore) -> None:
     shown = subprocess.run(
         [*PROGRAM, "show", str(shared.folder), "--json"], capture_output=True, text=True, timeout=60, check=True
@@ -180,6 +183,7 @@ def test_what_differs_from_the_head_is_said_and_nothing_is_measured(
     assert read_records(store) == []
 
 
+@pytest.mark.long
 def test_a_clone_is_that_of_the_head_whichever_cell_can_run_first(tmp_path: Path, planned: Plan) -> None:
     both = {**QUICK, "axes": {**QUICK["axes"], "frameworks": ["synthetic:spin", "numpy"]}}  # type: ignore[dict-item]
     elsewhere = build_plan(SweepSpec.model_validate(both), list_cores(), is_elsewhere=True)
@@ -198,6 +202,7 @@ def test_a_clone_is_that_of_the_head_whichever_cell_can_run_first(tmp_path: Path
     assert {record.spec.cell.id for record in read_records(store)} == {cell.id for cell in cells}
 
 
+@pytest.mark.long
 def test_a_signal_keeps_the_blocks_that_are_closed(planned: Plan, tmp_path: Path) -> None:
     store = open_folder(tmp_path)
     with start_share(a_request(planned, store.folder, first=2, last=9), tmp_path) as program:
@@ -211,6 +216,7 @@ def test_a_signal_keeps_the_blocks_that_are_closed(planned: Plan, tmp_path: Path
     assert store.read_closed(9) is None
 
 
+@pytest.mark.long
 def test_a_stream_ends_with_its_head(planned: Plan, tmp_path: Path) -> None:
     with start_share(a_request(planned, None, first=2, last=9), tmp_path) as program:
         until = time.monotonic() + 60

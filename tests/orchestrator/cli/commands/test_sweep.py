@@ -19,7 +19,6 @@ from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
 from tests.orchestrator.machine.test_core_locks import hold_elsewhere
 from tests.orchestrator.quick import PROGRAM, QUICK
-from tests.selection import mark_long
 
 ROOT = Path(__file__).resolve().parents[4]
 LONG = QUICK.replace("blocks = 1", "blocks = 32")
@@ -77,7 +76,7 @@ def check_end(sweep: Sweep, number: signal.Signals, code: int, err: str) -> int:
     return len(manifests)
 
 
-@pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.long
 def test_a_signal_at_any_moment_leaves_no_folder_or_one_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     for turn, moment_s in enumerate(MOMENTS_S):
@@ -85,8 +84,9 @@ def test_a_signal_at_any_moment_leaves_no_folder_or_one_that_says_so(tmp_path: P
         check_end(sweep, number, *sweep.hit(number, moment_s))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("number", mark_long([signal.SIGINT, signal.SIGTERM], quick=[signal.SIGINT]))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_the_run_is_begun_leaves_a_folder_that_says_so(
     tmp_path: Path, inside: Inside, number: signal.Signals, place: str
 ) -> None:
@@ -95,12 +95,14 @@ def test_a_signal_while_the_run_is_begun_leaves_a_folder_that_says_so(
     assert inside("show", "latest").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_a_self_test_begins_leaves_a_folder_that_says_so(tmp_path: Path, number: signal.Signals) -> None:
     test = Sweep(tmp_path, "selftest")
     assert check_end(test, number, *test.hit(number, place="*")) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 def test_a_kill_while_the_run_is_begun_confuses_no_later_command(
     tmp_path: Path,
@@ -138,6 +140,7 @@ def run_quick(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.long
 def test_a_sweep_whose_cores_are_taken_says_by_whom_and_creates_nothing(tmp_path: Path, locks: Path) -> None:
     with hold_elsewhere(locks, *list_cores()) as holder:
         said = run_quick(tmp_path)
@@ -166,6 +169,7 @@ def test_a_sweep_that_waits_says_so_and_runs_when_the_other_has_ended(tmp_path: 
     assert "Waiting" not in out
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_sweep_that_waits_and_leaves_nothing(tmp_path: Path, locks: Path) -> None:
     (tmp_path / "quick.toml").write_text(QUICK)
     command = [*PROGRAM, "sweep", "quick.toml", "--wait"]
@@ -181,6 +185,7 @@ def test_ctrl_c_ends_a_sweep_that_waits_and_leaves_nothing(tmp_path: Path, locks
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(len(list_cores()) < 2, reason="there is only one core")
 def test_a_sweep_takes_a_core_that_no_other_measures_on_and_its_manifest_names_it(tmp_path: Path, locks: Path) -> None:
     cores = list_cores()
@@ -194,6 +199,7 @@ def test_a_sweep_takes_a_core_that_no_other_measures_on_and_its_manifest_names_i
     assert json.loads(job.read_text())["spec"]["cpus"] == [cores[0]]
 
 
+@pytest.mark.long
 def test_two_sweeps_at_once_never_measure_on_one_core(tmp_path: Path, locks: Path) -> None:
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:
@@ -214,6 +220,7 @@ def test_two_sweeps_at_once_never_measure_on_one_core(tmp_path: Path, locks: Pat
             assert one == other or not cores & others or ended <= start + 0.01 or end <= began + 0.01
 
 
+@pytest.mark.long
 def test_a_busy_machine_is_told_in_one_line_at_the_start(tmp_path: Path, locks: Path) -> None:
     hogs = [subprocess.Popen([sys.executable, "-I", "-S", "-c", "while True: pass"]) for _ in list_cores()]
     try:
@@ -240,6 +247,7 @@ def inputs(batch=3):
 """
 
 
+@pytest.mark.long
 def test_a_mutant_beside_its_original_is_wrong_by_the_command_line(tmp_path: Path, locks: Path) -> None:
     tmp_path.joinpath("right.py").write_text(HEADS)
     tmp_path.joinpath("swapped.py").write_text(HEADS.replace("(heads, -1)", "(heads[::-1], -1)"))

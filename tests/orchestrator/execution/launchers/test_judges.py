@@ -120,6 +120,7 @@ def test_a_reference_that_fails_ends_its_job_and_no_other(
     assert judged(made(name="other")).outcome == "measured"
 
 
+@pytest.mark.long
 def test_a_reference_that_does_not_end_is_ended_at_a_deadline(made: Made, judged: Judged) -> None:
     found = judged(made("time.sleep(600)", deadline_s=2))
     assert (found.outcome, found.reason) == ("raised", "working out its data and what is right took longer than 6 s")
@@ -174,6 +175,7 @@ def test_a_sweep_that_is_stopped_does_not_wait_for_a_long_comparison(
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.long
 def test_a_judge_that_is_stopped_blocks_nobody_however_much_it_is_told(
     reported: Callable[..., tuple[JobSpec, Ending]], judges: Judges, tmp_path: Path
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_judge_that_is_stopped_blocks_nobody_however_much_it_is_told(
     assert not judge.is_running()
 
 
+@pytest.mark.long
 def test_there_are_never_more_than_a_few_judges_and_none_at_the_end(made: Made, tmp_path: Path) -> None:
     with closing(Judges()) as judges:
         for number in range(MOST_JUDGES + 2):

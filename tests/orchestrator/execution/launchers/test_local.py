@@ -104,6 +104,7 @@ def read_cache_folder(spec: JobSpec, launcher: LocalLauncher, log: Path) -> Path
     return Path(setting.got)
 
 
+@pytest.mark.long
 def test_a_cold_job_has_a_folder_to_itself_that_is_gone_after_it(tmp_path: Path, quick_spec: MakeSpec) -> None:
     spec = quick_spec("spin", variables={"KEPT_IN": "{cache}"})
     folders = [read_cache_folder(spec, LocalLauncher(), tmp_path / "log") for _ in range(2)]
@@ -111,6 +112,7 @@ def test_a_cold_job_has_a_folder_to_itself_that_is_gone_after_it(tmp_path: Path,
     assert not any(folder.exists() for folder in folders)
 
 
+@pytest.mark.long
 def test_warm_jobs_of_a_cell_share_a_folder_and_those_of_its_clone_another(
     tmp_path: Path, quick_spec: MakeSpec
 ) -> None:
@@ -126,6 +128,7 @@ def test_warm_jobs_of_a_cell_share_a_folder_and_those_of_its_clone_another(
     assert first.is_dir()
 
 
+@pytest.mark.long
 def test_temporary_files_of_a_job_go_with_it(
     make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,6 @@ from schemas.event import Event, Hello, Phase, Report
 from schemas.job import Cell, JobSpec
 from tests.orchestrator.conftest import a_cell, a_spec
 from tests.orchestrator.execution.launchers.test_local import ONE_THREAD, QUICK, SIZES
-from tests.selection import mark_long
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are forked with the Linux kernel's help")
 
@@ -272,6 +271,7 @@ def test_a_framework_that_starts_threads_is_never_forked(pool: TemplatePool) -> 
         pool.find_template(job).fork_job({}, sys.stderr.buffer)
 
 
+@pytest.mark.long
 @several_cores
 def test_its_later_jobs_are_processes_that_wait_until_their_turn_comes(
     parked: Callable[..., list[psutil.Process]], launch: Launch
@@ -297,6 +297,7 @@ def test_processes_that_nobody_asked_for_end_with_their_block(
     assert not waiting.is_running()
 
 
+@pytest.mark.long
 @several_cores
 def test_a_waiting_process_that_was_killed_costs_no_job(
     parked: Callable[..., list[psutil.Process]], launch: Launch
@@ -323,7 +324,8 @@ def test_a_runtime_does_not_report_to_its_maker_from_a_thread(
     assert pool.find_template(job).await_ready().obstacle == ""
 
 
-@pytest.mark.parametrize("framework", mark_long(["numpy", "torch", "tensorflow", "jax"], quick=["numpy", "torch"]))
+@pytest.mark.long
+@pytest.mark.parametrize("framework", ["numpy", "torch", "tensorflow", "jax"])
 def test_a_forked_job_of_each_framework_is_measured_as_a_fresh_one(
     pool: TemplatePool, launch: Launch, framework: str
 ) -> None:

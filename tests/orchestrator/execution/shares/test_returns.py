@@ -17,8 +17,9 @@ from orchestrator.execution.shares.returns import LINE_PREFIX, FolderReturn, Pul
 from orchestrator.execution.shares.stream_reader import StreamReader
 from orchestrator.files.atomic import compress_bytes
 from orchestrator.processes.signals import Interrupts
-from orchestrator.records.share_store import ShareStore, hash_bytes, open_attempt
+from orchestrator.records.share_store import ShareStore, hash_bytes, locate_log, open_attempt
 from orchestrator.records.store import Store
+from schemas.record import Placement
 from schemas.share import Frame, Lease, ShareEnd
 from tests.orchestrator.conftest import a_manifest
 from tests.orchestrator.execution.shares.conftest import CELLS, IDS, Node
@@ -77,6 +78,31 @@ def test_what_was_sent_is_in_the_folder_of_the_head_byte_by_byte(run: Store, loc
     assert len(run.read_records()) == len(CELLS)
 
 
+def test_the_logs_of_jobs_that_were_not_measured_are_sent_too(run: Store, local: Node, seen: ShareStore) -> None:
+    records = [record.model_copy(update={"outcome": "raised"}) for record in local.measure(1)]
+    failed, silent, *_ = records
+    place = local.store.run
+    place.log_path(failed.spec).write_bytes(b"x" * returns.MOST_LOG_BYTES + b"Segmentation fault\n")
+    place.log_path(silent.spec).touch()
+    with open_stream(seen.stream_path) as stream:
+        StreamReturn(local.store, stream).close_block(1, records)
+    StreamReader(seen, LIMIT).read_available()
+    placed = failed.model_copy(update={"placement": Placement(node="n7", share=1, attempt=1)})
+    sent = locate_log(run, placed).read_bytes()
+    assert sent.endswith(b"xSegmentation fault\n")
+    assert len(sent) == returns.MOST_LOG_BYTES
+    assert [path.name for path in (seen.folder / "jobs").glob("*.log")] == [place.log_path(failed.spec).name]
+
+
+def test_the_log_of_a_measured_job_stays_on_its_node(local: Node, seen: ShareStore) -> None:
+    records = local.measure(1)
+    local.store.run.log_path(records[0].spec).write_text("all went well\n")
+    with open_stream(seen.stream_path) as stream:
+        StreamReturn(local.store, stream).close_block(1, records)
+    StreamReader(seen, LIMIT).read_available()
+    assert list((seen.folder / "jobs").glob("*.log")) == []
+
+
 def test_a_block_that_was_sent_in_part_is_not_closed(run: Store, local: Node, seen: ShareStore) -> None:
     with open_stream(seen.stream_path) as stream:
         send_block(local, StreamReturn(local.store, stream), 1)
@@ -124,6 +150,9 @@ def make_line(name: str, content: bytes = b"{}", digest: str | None = None) -> b
         "../../manifest.json",
         "/etc/cron.d/x.json",
         "jobs/../../x.json",
+        "jobs/../share.stderr.log",
+        "share.log",
+        "closed/x.stderr.log",
         "jobs/.hidden.json",
         "jobs/a/b.json",
         "other/x.json",

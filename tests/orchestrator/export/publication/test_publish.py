@@ -169,6 +169,7 @@ def test_an_untouched_run_is_always_admitted(tmp_path: Path, name: str) -> None:
         assert ranks["torch:trace"] is None
 
 
+@pytest.mark.long
 def test_a_real_sweep_is_published_and_admitted(tmp_path: Path, inside: Callable[..., Said]) -> None:
     (tmp_path / "quick.toml").write_text(
         QUICK.replace("blocks = 1", f"blocks = {BLOCKS}") + 'budget = "10m"\nprecision = 1e-9\n'

@@ -103,6 +103,7 @@ def read_cells(page: bytes, mode: str) -> list[str]:
     return [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row[1])]
 
 
+@pytest.mark.long
 def test_a_page_shows_the_newest_run_and_counts_what_all_runs_said(make_admitted: MakeAdmitted) -> None:
     runs = [make_admitted(0, of_times(1300.0)), make_admitted(1, of_times(900.0)), make_admitted(3)]
     site = build_site(runs, None)
@@ -116,6 +117,7 @@ def test_a_page_shows_the_newest_run_and_counts_what_all_runs_said(make_admitted
     assert "Newest of 3 runs: 2025-01-04, 0 days old." in page.decode()
 
 
+@pytest.mark.long
 def test_no_figure_is_of_two_types_of_machines(make_admitted: MakeAdmitted) -> None:
     other = [
         JobRecord.model_validate(each.model_dump(mode="json") | {"host": OTHER_CPU}) for each in measured_records()
@@ -138,6 +140,7 @@ def test_each_computation_has_a_page(make_admitted: MakeAdmitted) -> None:
     ]
 
 
+@pytest.mark.long
 def test_every_link_leads_to_a_file_of_the_site(make_admitted: MakeAdmitted) -> None:
     site = build_site([make_admitted(0), make_admitted(2)], None)
     found = 0
@@ -152,6 +155,7 @@ def test_every_link_leads_to_a_file_of_the_site(make_admitted: MakeAdmitted) -> 
     assert found == 32 + 2 * 3 + 2  # records of the newest run, files of both, and the way there and back
 
 
+@pytest.mark.long
 def test_every_file_of_every_run_is_in_the_site_as_it_was_admitted(make_admitted: MakeAdmitted) -> None:
     runs = [make_admitted(0), make_admitted(2)]
     site = build_site(runs, None)
@@ -176,6 +180,7 @@ def test_the_command_repeats_the_newest_run(make_admitted: MakeAdmitted) -> None
     assert "<code>python -m orchestrator sweep --workloads mlp --seed 1</code>" in page
 
 
+@pytest.mark.long
 def test_the_order_of_the_runs_does_not_change_a_byte(make_admitted: MakeAdmitted) -> None:
     runs = [make_admitted(0), make_admitted(2), make_admitted(1, of_times(900.0))]
     assert build_site(runs, None) == build_site(runs[::-1], None)

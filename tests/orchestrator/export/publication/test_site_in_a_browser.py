@@ -36,6 +36,7 @@ def is_wider_than_its_window(tab: Page) -> bool:
     return bool(tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_readable_and_fetches_nothing(

@@ -67,6 +67,7 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.mark.long
 def test_a_browser_draws_every_chart_fetches_nothing_and_complains_of_nothing(
     browser: Browser, stepped: History, tmp_path: Path
 ) -> None:

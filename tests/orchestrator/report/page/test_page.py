@@ -291,6 +291,7 @@ def many(make_cell: Callable[..., Cell], run: Run, count: int) -> Iterator[JobRe
             yield job.model_copy(update={"spec": spec, "result": report})
 
 
+@pytest.mark.long
 def test_a_page_of_fifty_cells_is_below_three_megabytes(make_cell: Callable[..., Cell], known_run: Run) -> None:
     records = list(many(make_cell, known_run, 50))
     cells = tuple(dict.fromkeys(record.spec.cell.model_dump_json() for record in records))

@@ -102,6 +102,7 @@ def test_every_picture_is_drawn_nothing_is_fetched_and_nothing_complained_of(vis
     assert visit.complaints == []
 
 
+@pytest.mark.long
 def test_every_picture_has_its_finding_as_its_name(light: Visit) -> None:
     light.drawn()
     names = [drawing.get_attribute("aria-label") or "" for drawing in light.tab.locator(".drawing").all()]
@@ -110,11 +111,13 @@ def test_every_picture_has_its_finding_as_its_name(light: Visit) -> None:
         assert light.tab.get_by_role("img", name=name, exact=True).count() == 1
 
 
+@pytest.mark.long
 def test_an_accessibility_checker_finds_nothing_serious(visit: Visit) -> None:
     visit.drawn()
     assert visit.serious() == []
 
 
+@pytest.mark.long
 def test_the_filter_leaves_what_is_ticked_in_tables_and_in_pictures(light: Visit) -> None:
     light.drawn()
     times = light.tab.locator("figure.times").first
@@ -237,6 +240,7 @@ def test_a_wrong_cell_is_visible_with_its_reason(light: Visit) -> None:
     assert row.locator("s").count() == 1
 
 
+@pytest.mark.long
 def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: Run, tmp_path: Path) -> None:
     path = tmp_path / "hostile.html"
     path.write_text(page_of(hostile_run), encoding="utf-8")
@@ -253,6 +257,7 @@ def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: R
     visiting.tab.close()
 
 
+@pytest.mark.long
 def test_a_narrow_screen_scrolls_one_way_only_and_what_scrolls_in_it_can_be_reached(
     browser: Browser, page: Path
 ) -> None:
@@ -264,6 +269,7 @@ def test_a_narrow_screen_scrolls_one_way_only_and_what_scrolls_in_it_can_be_reac
     visiting.tab.close()
 
 
+@pytest.mark.long
 def test_in_print_every_picture_is_there_on_white_and_the_filter_is_not(browser: Browser, page: Path) -> None:
     visiting = Visit(browser.new_page(color_scheme="dark"), page)
     visiting.tab.pdf()

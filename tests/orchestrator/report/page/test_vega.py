@@ -39,6 +39,7 @@ def bundle_again() -> str:
     return vega.bundle_vega()
 
 
+@pytest.mark.long
 def test_the_script_defines_what_the_page_calls() -> None:
     assert "window.vegaEmbed" in vega.bundle_anew()
 

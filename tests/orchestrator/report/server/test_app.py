@@ -117,6 +117,7 @@ def test_two_runs_are_compared_by_two_clicks(
     assert "not measured side by side" in text
 
 
+@pytest.mark.long
 def test_a_cell_is_followed_over_all_runs(
     served: Served,
     place: Store,
@@ -164,6 +165,7 @@ def test_what_is_not_there_is_one_sentence(served: Served, path: str) -> None:
     assert "root:" not in answer.text
 
 
+@pytest.mark.long
 def test_the_report_of_a_run_has_its_own_policy_and_is_made_from_its_records(served: Served, place: Store) -> None:
     place.page_path.write_text(HOSTILE)
     answer = served.ask(f"/runs/{place.name}/report")
@@ -198,6 +200,7 @@ def test_a_hostile_run_is_shown_harmlessly(
         assert "&lt;script&gt;alert(1)" in served.ask(pages[-1]).text
 
 
+@pytest.mark.long
 def test_a_running_sweep_sends_what_is_new_and_says_when_it_has_ended(
     served: Served, place: Store, make_cell: Callable[..., Cell], make_record: Callable[..., JobRecord]
 ) -> None:
@@ -228,6 +231,7 @@ def test_a_running_sweep_sends_what_is_new_and_says_when_it_has_ended(
         assert list(events) == []
 
 
+@pytest.mark.long
 def test_a_run_that_is_removed_while_it_is_watched_is_gone(served: Served, place: Store, tmp_path: Path) -> None:
     with hold_lock(place), follow(served, place) as events:
         assert next(events)[0] == "parts"
@@ -253,6 +257,7 @@ def test_runs_are_compared_by_their_place_and_not_by_what_lies_in_the_current_fo
         assert f"A is {place.name}, started 2025-01-01T12:00:00" in html.unescape(answer.text)
 
 
+@pytest.mark.long
 def test_a_link_among_the_runs_is_in_no_list_and_in_no_history(
     served: Served, place: Store, make_run: Callable[..., Store], tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.orchestrator.report.server.serving import Served, serve
 PROGRAM = [sys.executable, "-m", "orchestrator", "serve"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGHUP, 0), (signal.SIGKILL, -9)]
 )
@@ -37,6 +38,7 @@ def test_a_signal_ends_the_server_and_its_port_is_free(
             assert again.ask("/", served.cookie).status == 200
 
 
+@pytest.mark.long
 def test_an_open_stream_does_not_hold_up_the_end(place: Store, tmp_path: Path) -> None:
     with place.hold_lock(f"{os.getpid()} mark"), serve(place.folder.parent, tmp_path / "home") as served:
         request = urllib.request.Request(f"{served.address}/runs/{place.name}/events", headers=served.cookie)
@@ -65,6 +67,7 @@ def test_a_port_that_is_taken_is_a_mistake_in_one_sentence(tmp_path: Path) -> No
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_folder_that_is_not_there_is_not_created(tmp_path: Path) -> None:
     done = subprocess.run([*PROGRAM, "--runs", str(tmp_path / "none")], capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -74,6 +77,7 @@ def test_a_folder_that_is_not_there_is_not_created(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(len(list_cores()) < 2, reason="a single core cannot be left to others")
 def test_every_thread_leaves_the_cores_of_a_running_sweep_and_comes_back(
     place: Store, tmp_path: Path, soon: Callable[[Callable[[], bool]], bool]

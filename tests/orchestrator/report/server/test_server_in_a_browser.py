@@ -89,6 +89,7 @@ def find_serious(tab: Page) -> list[str]:
     return [each["id"] for each in Axe().run(tab).response["violations"] if each["impact"] in ("serious", "critical")]
 
 
+@pytest.mark.long
 def test_a_sweep_is_watched_in_two_tabs_from_its_start_to_its_end(
     browser: Browser, sweep: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_sweep_is_watched_in_two_tabs_from_its_start_to_its_end(
             tab.close()
 
 
+@pytest.mark.long
 def test_a_page_finds_its_server_again(
     browser: Browser, sweep: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_page_finds_its_server_again(
         tab.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_read_every_page_on_a_narrow_screen_too(
     browser: Browser,
@@ -158,6 +161,7 @@ def test_everybody_can_read_every_page_on_a_narrow_screen_too(
     tab.close()
 
 
+@pytest.mark.long
 def test_the_page_of_a_hostile_run_runs_nothing(
     browser: Browser, place: Store, make_record: Callable[..., JobRecord], served: Served
 ) -> None:
@@ -176,6 +180,7 @@ def test_the_page_of_a_hostile_run_runs_nothing(
 
 
 @pytest.mark.measures
+@pytest.mark.long
 def test_two_viewers_cost_a_running_sweep_a_fiftieth_of_a_core_at_most(
     sweep: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def refer(job: JobSpec, work: "Work", folder: Path) -> Exported | Failure:
 COMPARE = "def test_it(plumbline):\n    plumbline.compare(one=lambda: x.sum(0), two=lambda: x.T.sum(1))\n"
 
 
+@pytest.mark.long
 def test_a_callable_is_measured_inside_its_test(make_job: MakeJob, work: "Work", tmp_path: Path) -> None:
     job = make_job(COMPARE)
     made = refer(job, work, tmp_path)

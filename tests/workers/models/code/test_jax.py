@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.event import Failure, Report
-from tests.selection import mark_long
 from tests.workers.models.endings import explain, measure_right
 from workers.models.stored_model import StoredModel
 from workers.problem.problem import INPUT_SETS
@@ -122,7 +121,8 @@ def name_checks(report: Report) -> set[str]:
 TASKS = [(mode, task) for mode in ("jax:eager", "jax:jit") for task in ("forward", "backward", "train-adam")]
 
 
-@pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "backward"), ("jax:eager", "forward")]))
+@pytest.mark.long
+@pytest.mark.parametrize(("mode", "task"), TASKS)
 def test_a_function_and_its_parameters_are_measured_and_found_right(
     make_case: "MakeCase", mode: str, task: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_a_function_and_its_parameters_are_measured_and_found_right(
 
 
 @needs_flax
-@pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "train-adam")]))
+@pytest.mark.parametrize(("mode", "task"), TASKS)
 @pytest.mark.long
 def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = measure_right(make_case(LINEN, "jax"), mode, task=task)
@@ -155,7 +155,7 @@ def test_a_linen_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, t
 
 
 @needs_flax
-@pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:eager", "train-adam")]))
+@pytest.mark.parametrize(("mode", "task"), TASKS)
 @pytest.mark.long
 def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = measure_right(make_case(NNX, "jax"), mode, task=task)
@@ -168,7 +168,7 @@ def test_an_nnx_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, ta
 
 
 @needs_equinox
-@pytest.mark.parametrize(("mode", "task"), mark_long(TASKS, quick=[("jax:jit", "train-adam")]))
+@pytest.mark.parametrize(("mode", "task"), TASKS)
 @pytest.mark.long
 def test_an_equinox_module_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = measure_right(make_case(EQUINOX, "jax"), mode, task=task)
@@ -198,6 +198,7 @@ def test_a_function_draws_the_same_numbers_in_64_bit_mode(make_case: "MakeCase")
     measure_right(make_case(textwrap.dedent(text), "jax", ("float32[batch,6]",)), "jax:jit", dtype="float64")
 
 
+@pytest.mark.long
 def test_the_arithmetic_of_convolutions_and_loops_is_counted(make_case: "MakeCase") -> None:
     text = """
         import jax
@@ -258,15 +259,12 @@ def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") 
 
 @pytest.mark.parametrize(
     ("name", "change"),
-    mark_long(
-        [
-            ("axis", ("axis=-1", "axis=-2")),
-            ("bias", ('+ parameters["bias"]', "")),
-            ("eps", ("1e-5", "1e-4")),
-            ("detached", ("x @ kernel", "jax.lax.stop_gradient(x @ kernel)")),
-        ],
-        quick=[("axis", ("axis=-1", "axis=-2")), ("detached", ("x @ kernel", "jax.lax.stop_gradient(x @ kernel)"))],
-    ),
+    [
+        ("axis", ("axis=-1", "axis=-2")),
+        ("bias", ('+ parameters["bias"]', "")),
+        ("eps", ("1e-5", "1e-4")),
+        ("detached", ("x @ kernel", "jax.lax.stop_gradient(x @ kernel)")),
+    ],
 )
 @pytest.mark.long
 def test_a_mutant_of_the_model_is_wrong(make_case: "MakeCase", name: str, change: tuple[str, str]) -> None:
@@ -332,7 +330,7 @@ def optimizer():
 """
 
 
-@pytest.mark.parametrize("mode", mark_long(["jax:eager", "jax:jit"], quick=["jax:jit"]))
+@pytest.mark.parametrize("mode", ["jax:eager", "jax:jit"])
 @pytest.mark.long
 def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
     report = measure_right(make_case(PLAIN + OPTIMIZER, "jax"), mode, task="train-own", batch=3)

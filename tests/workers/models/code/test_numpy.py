@@ -22,6 +22,7 @@ def inputs(batch=1):
 """
 
 
+@pytest.mark.long
 def test_a_function_of_arrays_is_measured_and_found_right(make_case: "MakeCase") -> None:
     report = make_case(PLAIN, "numpy").measure("numpy:eager", batch=3, task="forward")
     assert isinstance(report, Report), explain(report)
@@ -30,6 +31,7 @@ def test_a_function_of_arrays_is_measured_and_found_right(make_case: "MakeCase")
     assert all(0 < check.error < 1e-6 for check in report.verification.checks if check.error is not None)
 
 
+@pytest.mark.long
 def test_arguments_with_names_and_without_arrays_stay_as_they_are(make_case: "MakeCase") -> None:
     text = PLAIN.replace("def scale(x, y)", "def scale(x, factor, *, y, axis)").replace(
         "x.sum()", "factor * x.sum(axis)"
@@ -68,6 +70,7 @@ def test_a_function_that_nothing_could_verify_is_refused_in_one_sentence(
     assert (said in last.reason, "\n" in last.reason) == (True, False), last.reason
 
 
+@pytest.mark.long
 def test_a_function_that_is_another_one_in_float32_is_wrong(make_case: "MakeCase") -> None:
     text = PLAIN.replace("np.tanh(x) @ y", "np.tanh(x) @ (y if x.dtype == np.float64 else y.round(2))")
     report = make_case(text, "numpy").measure("numpy:eager", task="forward")
@@ -76,6 +79,7 @@ def test_a_function_that_is_another_one_in_float32_is_wrong(make_case: "MakeCase
     assert "output 0 is off by" in report.verification.reason
 
 
+@pytest.mark.long
 def test_two_models_must_agree_on_every_set_of_inputs(make_case: "MakeCase") -> None:
     first = make_case(PLAIN, "numpy").expect()
     with np.load(first.path) as kept:

@@ -94,19 +94,17 @@ def test_a_plain_module_is_measured_in_every_mode_and_found_right(make_case: "Ma
     assert due[task] <= names
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "task"),
-    mark_long(
-        [
-            ("torch:eager", "forward"),
-            ("torch:eager", "backward"),
-            ("torch:eager", "train-sgd"),
-            ("torch:trace", "forward"),
-            ("torch:trace", "backward"),
-            ("torch:compile", "backward"),
-        ],
-        quick=[("torch:eager", "train-sgd"), ("torch:trace", "backward")],
-    ),
+    [
+        ("torch:eager", "forward"),
+        ("torch:eager", "backward"),
+        ("torch:eager", "train-sgd"),
+        ("torch:trace", "forward"),
+        ("torch:trace", "backward"),
+        ("torch:compile", "backward"),
+    ],
 )
 def test_a_module_with_everything_is_measured_as_it_is(make_case: "MakeCase", mode: str, task: str) -> None:
     report = make_case(RICH).measure(mode, task=task)
@@ -208,6 +206,7 @@ def test_a_loss_without_parameters_is_refused_with_the_task_that_would_do(make_c
     assert "depends on no parameter; measure it with --tasks forward" in last.reason
 
 
+@pytest.mark.long
 def test_a_function_of_described_inputs_is_measured_with_its_arithmetic_counted(make_case: "MakeCase") -> None:
     text = "import torch\ndef product(x, y):\n    return torch.relu(x @ y)\n"
     report = make_case(text, inputs=("float32[batch,8]", "float32[8,4]")).measure("torch:script", batch=5)
@@ -225,6 +224,7 @@ def test_a_layer_that_torchscript_gives_no_forward_is_one_sentence(make_case: "M
     assert "TorchScript compiles LSTM without a method forward" in last.reason
 
 
+@pytest.mark.long
 def test_a_branch_that_tracing_has_not_met_is_met_by_verification(make_case: "MakeCase") -> None:
     text = """
         import torch

@@ -33,6 +33,7 @@ def check_right(last: Report | Failure) -> Report:
     return last
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", RUNTIMES)
 def test_a_file_is_opened_as_it_is_and_verified_in_float64(
     tmp_path: Path, make_file_case: "MakeFileCase", mode: str
@@ -92,6 +93,7 @@ def test_sizes_for_resizing_stay_in_the_type_that_the_operator_has(
     assert check_right(make_file_case(file).measure("onnxruntime:session")).verification.agreement == ""
 
 
+@pytest.mark.long
 def test_a_quantised_file_is_compared_with_its_most_literal_run(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
@@ -104,6 +106,7 @@ def test_a_quantised_file_is_compared_with_its_most_literal_run(tmp_path: Path, 
     assert "net.onnx computes with less than float32, so its results may differ by 4 %" in report.notes
 
 
+@pytest.mark.long
 def test_results_that_are_off_are_named_wrong(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     case = make_file_case(write_network(tmp_path / "net.onnx"))
     expected = case.expect()
@@ -160,6 +163,7 @@ def test_a_corrupt_file_is_refused(tmp_path: Path, make_file_case: "MakeFileCase
     assert "net.onnx has no graph with outputs" in read_refusal(make_file_case(file))
 
 
+@pytest.mark.long
 def test_missing_weights_are_named(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_network(tmp_path / "net.onnx")
     save(load(file), file, save_as_external_data=True, location="net.onnx.data", size_threshold=0)
@@ -192,6 +196,7 @@ def change_weight(file: Path, factor: float) -> Path:
     return file.with_name("other.onnx")
 
 
+@pytest.mark.long
 def test_a_file_passed_off_as_another_is_found_out(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_network(tmp_path / "net.onnx")
     first = make_file_case(file).expect(batch=3)
@@ -200,6 +205,7 @@ def test_a_file_passed_off_as_another_is_found_out(tmp_path: Path, make_file_cas
     assert "computes something else than the first model" in last.reason
 
 
+@pytest.mark.long
 def test_a_quantised_file_passed_off_as_its_original_is_found_out(
     tmp_path: Path, make_file_case: "MakeFileCase"
 ) -> None:
@@ -216,6 +222,7 @@ def test_a_quantised_file_passed_off_as_its_original_is_found_out(
     assert last.reason.endswith("in float32; name the first one with --same-as if it may differ")
 
 
+@pytest.mark.long
 def test_a_sibling_is_measured_and_its_distance_is_said(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     file = write_network(tmp_path / "net.onnx")
     first = make_file_case(file).expect(batch=3)

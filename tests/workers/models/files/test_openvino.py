@@ -45,6 +45,7 @@ def check_agreement(last: Report | Failure) -> None:
     assert "OpenVINO computes in float32 at most" in last.verification.agreement
 
 
+@pytest.mark.long
 def test_a_graph_of_openvino_is_compared_with_itself(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     case = make_file_case(convert(write_network(tmp_path / "net.onnx")))
     check_agreement(case.measure("openvino:compiled", batch=3))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.event import Report
-from tests.selection import mark_long
 from tests.workers.models.endings import read_refusal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,9 +43,8 @@ def write_model(folder: Path, *names: str) -> Path:
 INPUTS = ("words=int64[batch]<11",)
 
 
-@pytest.mark.parametrize(
-    "mode", mark_long(["tensorflow:function", "tensorflow:xla", "tensorflow:eager"], quick=["tensorflow:function"])
-)
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["tensorflow:function", "tensorflow:xla", "tensorflow:eager"])
 def test_a_signature_is_compared_with_its_graph_as_it_is_written(
     tmp_path: Path, make_file_case: "MakeFileCase", mode: str
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from schemas.event import Exported, Failure, Report
 from schemas.job import Export
-from tests.selection import mark_long
 from tests.workers.models.endings import read_refusal
 
 pytest.importorskip("torch")
@@ -67,16 +66,13 @@ def check_right(last: Report | Failure, *names: str) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "task"),
-    mark_long(
-        [
-            ("torch:script", "forward"),
-            ("torch:script-freeze", "forward"),
-            ("torch:script-optimized", "forward"),
-            ("torch:script", "backward"),
-            ("torch:eager", "train-sgd"),
-        ],
-        quick=[("torch:script-freeze", "forward"), ("torch:script", "backward")],
-    ),
+    [
+        ("torch:script", "forward"),
+        ("torch:script-freeze", "forward"),
+        ("torch:script-optimized", "forward"),
+        ("torch:script", "backward"),
+        ("torch:eager", "train-sgd"),
+    ],
 )
 @pytest.mark.long
 def test_torchscript_runs_in_the_modes_of_the_jit(
@@ -89,16 +85,13 @@ def test_torchscript_runs_in_the_modes_of_the_jit(
 
 @pytest.mark.parametrize(
     ("mode", "task"),
-    mark_long(
-        [
-            ("torch:eager", "forward"),
-            ("torch:trace", "forward"),
-            ("torch:compile", "forward"),
-            ("torch:aot", "forward"),
-            ("torch:eager", "backward"),
-        ],
-        quick=[("torch:eager", "forward")],
-    ),
+    [
+        ("torch:eager", "forward"),
+        ("torch:trace", "forward"),
+        ("torch:compile", "forward"),
+        ("torch:aot", "forward"),
+        ("torch:eager", "backward"),
+    ],
 )
 @pytest.mark.long
 def test_an_exported_program_runs_as_pytorch_runs_its_graph(
@@ -154,6 +147,7 @@ class Trap:
         return Path.touch, (self.file,)  # type: ignore[return-value]
 
 
+@pytest.mark.long
 def test_no_pickle_of_a_file_runs_code(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     sprung = tmp_path / "sprung"
     source, trapped = write_program(tmp_path), tmp_path / "trapped.pt2"
