@@ -49,7 +49,7 @@ from orchestrator.report.page.charts import (
 from orchestrator.report.page.other_types import list_other_types
 from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.report.repetition import is_said, split_shared_sentences
-from orchestrator.report.sections import agreement, calls, price
+from orchestrator.report.sections import agreement, calls, growth, price
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
@@ -95,6 +95,7 @@ class Part:
     lead: Sequence[str]
     sentences: Sequence[str]
     agreement: Table | None
+    growth: Table | None
     figures: Sequence[Chart]
     row: ChartRow
     modes: Sequence[str]
@@ -140,6 +141,7 @@ def collect_values(run: Run) -> dict[str, Any]:
         "refused": [row for group in groups for row in list_unranked(group)],
         "cells": len(run.cells),
         "agreement_title": agreement.TITLE,
+        "growth_title": growth.TITLE,
         "others": list_other_types(run),
         "turnarounds": describe_run_turnarounds(run),
         "notes": [*shared, *describe_next_sweep(run), *list_deprecations(run.cells), *describe_brevity(run)],
@@ -185,6 +187,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
             *(describe_nodes(group.over_nodes) if group.over_nodes else ()),
         ],
         agreement=build_agreement_table(group),
+        growth=build_growth_table(group),
         figures=list(build_charts(section, run)),
         row=ChartRow(
             cells=(),
@@ -220,6 +223,12 @@ def build_agreement_table(group: Group) -> Table | None:
         for number, (label, squares) in enumerate(agreement.list_rows(found), 1)
     )
     return Table(("mode", agreement.REFERENCE, *agreement.list_numbers(found)), tuple(rows))
+
+
+def build_growth_table(group: Group) -> Table | None:
+    """Return the slopes of memory over many calls; None if the sweep did not ask for them."""
+    rows = [make_row(cells, group.result(cells[0])) for cells in growth.list_rows(group)]
+    return Table(growth.HEADINGS, tuple(rows)) if rows else None
 
 
 def is_brief(run: Run) -> bool:

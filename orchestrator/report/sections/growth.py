@@ -14,6 +14,7 @@ from orchestrator.format import fold_label, format_size
 from orchestrator.report.tables import make_table, name_column, number_columns
 
 TITLE = "Memory that each call keeps (bytes)"
+HEADINGS = ("mode", "a call", "interval", "memory")
 MIB = 1 << 20
 # From here on, growth is stated in mebibytes.
 LEAST_MIB = 0.1
@@ -21,14 +22,21 @@ LEAST_MIB = 0.1
 
 def build_tables(group: Group) -> Iterator[Table]:
     """Yield the table of one group; none if its memory was not watched over many calls."""
-    watched = [result for result in group.ranked if result.growth is not None]
-    if not watched:
+    rows = [*list_rows(group)]
+    if not rows:
         return
-    drawn = make_table(name_column("mode"), *number_columns("a call", "interval"), "memory", title=TITLE)
-    for result in watched:
-        assert result.growth is not None
-        drawn.add_row(Text(fold_label(result.label)), *format_slope(result.growth), name_verdict(result.growth))
+    name, *numbers, verdict = HEADINGS
+    drawn = make_table(name_column(name), *number_columns(*numbers), verdict, title=TITLE)
+    for label, *cells in rows:
+        drawn.add_row(Text(fold_label(label)), *cells)
     yield drawn
+
+
+def list_rows(group: Group) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each ranked cell whose memory was watched, with its slope, the ends of that, and what is known."""
+    for result in group.ranked:
+        if result.growth is not None:
+            yield result.label, *format_slope(result.growth), name_verdict(result.growth)
 
 
 def format_slope(slope: Interval) -> tuple[str, str]:
