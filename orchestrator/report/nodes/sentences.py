@@ -195,11 +195,11 @@ def describe_next_sweep(run: Run) -> list[str]:
 
 def describe_plan(found: NextSweep, precision: float) -> str:
     """Return how many nodes, with how many blocks each, give a ratio this precise over their type."""
-    here = found.pair.on_nodes
+    here, known = found.pair.on_nodes, f"as far as {name_nodes(found.pair)} can tell"
     asked = f"the ratio of {here.cell} over {here.baseline} on nodes of the type within ±{100 * precision:g} %"
     if found.plan is None:
-        return f"No number of nodes gives {asked}: nodes differ too much."
+        return f"No number of nodes gives {asked}, {known}: nodes differ too much."
     return (
-        f"{found.plan.nodes} nodes with {found.plan.blocks} blocks each would give {asked}, at the least cost: "
-        f"{format_seconds(found.plan.cost)} on all nodes together."
+        f"{found.plan.nodes} nodes with {found.plan.blocks} blocks each would give {asked}, {known}, at the least "
+        f"cost: {format_seconds(found.plan.cost)} on all nodes together."
     )

@@ -171,10 +171,10 @@ def test_a_plan_says_nodes_blocks_and_time() -> None:
     (pair,) = compare([0.05, 0.06, 0.04]).comparisons
     said = describe_plan(NextSweep(pair, NodePlan(blocks=6, nodes=5, half_width=0.018, cost=3000)), 0.02)
     assert said == (
-        "5 nodes with 6 blocks each would give the ratio of cell 1 over cell 0 on nodes of the type within ±2 %, at "
-        "the least cost: 50 min on all nodes together."
+        "5 nodes with 6 blocks each would give the ratio of cell 1 over cell 0 on nodes of the type within ±2 %, as "
+        "far as these 3 nodes can tell, at the least cost: 50 min on all nodes together."
     )
     assert describe_plan(NextSweep(pair, None), 0.001) == (
-        "No number of nodes gives the ratio of cell 1 over cell 0 on nodes of the type within ±0.1 %: nodes differ too "
-        "much."
+        "No number of nodes gives the ratio of cell 1 over cell 0 on nodes of the type within ±0.1 %, as far as "
+        "these 3 nodes can tell: nodes differ too much."
     )
