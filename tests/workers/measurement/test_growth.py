@@ -1,6 +1,7 @@
 """Memory over many calls: what a call keeps is found, however little, and what it returns is none."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,15 @@ def watch(ask: "Ask", reported: "Reported") -> Callable[..., Growth]:
     return of
 
 
+@pytest.fixture
+def little_garbage() -> Iterator[None]:
+    """Keep the collector from what other tests have left: it would take seconds for each of many readings."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("little_garbage")
 def test_calls_are_spread_evenly_between_the_readings(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(growth, "read_anonymous_bytes", lambda: 1 + len(seen))
@@ -45,6 +55,7 @@ def test_calls_are_spread_evenly_between_the_readings(monkeypatch: pytest.Monkey
     assert seen == list(range(400))
 
 
+@pytest.mark.usefixtures("little_garbage")
 def test_fewer_calls_than_readings_are_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(growth, "read_anonymous_bytes", lambda: 1)
@@ -66,6 +77,7 @@ def test_memory_of_no_file_is_read() -> None:
     assert 0.9 * len(held) < growth.read_anonymous_bytes() - before < 1.2 * len(held)
 
 
+@pytest.mark.usefixtures("little_garbage")
 def test_cycles_that_only_the_collector_frees_are_not_kept() -> None:
     def make_cycle(_: int) -> None:
         cycle: list[object] = [bytearray(b"x" * 4096)]
@@ -96,7 +108,8 @@ def test_without_being_asked_nobody_watches(ask: "Ask", reported: "Reported") ->
     assert "growth" not in {cost.name for cost in found.phases}
 
 
-def test_long_calls_end_before_a_deadline(ask: "Ask", reported: "Reported", monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.long
+def test_long_calls_end_before_a_deadline(ask: "Ask", reported: "Reported") -> None:
     found = reported(ask_for_growth(ask("synthetic", "spin", "synthetic", {"spin_ns": 20_000_000}), calls=1_000_000))
     assert found.growth is not None
     assert found.growth.calls * growth.INTERVALS <= 30e9 / 20e6
