@@ -206,7 +206,8 @@ def test_ctrl_c_ends_all_shares_and_resume_measures_the_rest(tmp_path: Path) -> 
 @pytest.mark.long
 def test_the_log_of_a_failed_job_is_shown_although_another_machine_has_it(tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(SWEEP.replace("synthetic:spin", "synthetic:raise"))
-    assert run_program(tmp_path, "sweep", "sweep.toml", "--name", "failed", "--no-report").returncode == ExitCode.FINE
+    swept = run_program(tmp_path, "sweep", "sweep.toml", "--name", "failed", "--no-report")
+    assert swept.returncode == ExitCode.SOME_JOBS_FAILED, swept.stderr
     failed = next(each for each in open_run(tmp_path, "failed").read_records() if each.outcome != "measured")
     shown = run_program(tmp_path, "show", "failed", job_name(failed.spec)).stdout
     assert "ArithmeticError: the synthetic worker was told to raise" in shown.partition("End of the log")[2]
