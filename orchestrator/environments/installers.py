@@ -1,6 +1,5 @@
 """Installers of packages: uv, if it is found and nothing but pip's own settings would be lost, otherwise pip."""
 
-import importlib.util
 import json
 import os
 import re
@@ -8,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Protocol
 
@@ -139,7 +139,8 @@ def choose_installer(
     decisive = pip_config.list_decisive(said)
     if uv and (not decisive or pip_config.has_uv_sources(variables, places)):
         return Uv(uv, plain)
-    if importlib.util.find_spec("pip") is not None:
+    # Setuptools watches who asks for pip in the usual way, and would then let go of `distutils` in this process.
+    if PathFinder.find_spec("pip") is not None:
         return Pip(plain | pip_config.to_pip_variables(said))
     advice = f"run {sys.executable} -m ensurepip"
     if uv:

@@ -111,9 +111,10 @@ def test_uvs_answer_is_a_line_for_each_distribution(tmp_path: Path) -> None:
 @pytest.mark.parametrize("has_uv", [False, True])
 def test_without_what_could_install_the_way_to_pip_is_named(tmp_path: Path, has_uv: bool) -> None:
     text = (
-        "import importlib.util as u, sys; found = u.find_spec\n"
-        "u.find_spec = lambda name, *rest: None if name == 'pip' else found(name, *rest)\n"
+        "import sys\n"
         "from orchestrator.environments import installers\n"
+        "found = installers.PathFinder.find_spec\n"
+        "installers.PathFinder.find_spec = lambda name, *rest: None if name == 'pip' else found(name, *rest)\n"
         "installers.choose_installer({'PATH': sys.argv[1], 'PIP_FIND_LINKS': '/x', 'PIP_CONFIG_FILE': '/dev/null'})"
     )
     path = str(program(tmp_path / "bin")) if has_uv else ""
@@ -122,6 +123,18 @@ def test_without_what_could_install_the_way_to_pip_is_named(tmp_path: Path, has_
     why = lost if has_uv else "neither uv nor pip is installed to make environments"
     assert f"UsageError: {why}; run {sys.executable} -m ensurepip" in said
     assert ("or tell uv where packages come from" in said) == has_uv
+
+
+def test_whoever_looks_for_pip_leaves_distutils_to_setuptools() -> None:
+    text = (
+        "import setuptools, sys\n"
+        "from orchestrator.environments import installers\n"
+        "installers.choose_installer({'PATH': '', 'PIP_CONFIG_FILE': '/dev/null'})\n"
+        "import distutils.core\n"
+        "assert '_distutils' in distutils.core.__file__, distutils.core.__file__"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_real_uv_makes_the_same_environment_as_pip_from_the_same_packages(
