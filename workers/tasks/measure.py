@@ -82,9 +82,10 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("warm_up"):
         trace, calls, count, overhead = yield from warm_up_and_calibrate(spec, watch)
     with ledger.phase("steady"):
-        call_ns = min(took / n for n, took in trace)
         exchange = InputExchange(framework, problem, watch)
-        samples, seen, compiled, used = yield from take_steady_samples(session, watch, exchange, count, calls, call_ns)
+        samples, seen, compiled, used = yield from take_steady_samples(
+            session, watch, exchange, count, calls, find_fastest_call_ns(trace)
+        )
     latency_ns = yield from measure_latency(spec, watch, ledger)
     with ledger.phase("verify"):
         rested_ns = measure_rest(spec)
@@ -93,10 +94,11 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         save_timed_calls(session, watch, step)
         if spec.thorough:
             save_next_step(session, watch, step)
-    needed, grown = measure_space(spec, session, watch, ledger, min(samples) / calls)
+    needed = measure_memory(spec, session, watch, ledger)
     with ledger.phase("verify"):
         save_training(session, step, AFTER)
         slowdown, ceiling = yield from look_thoroughly(spec, session, watch, min(samples) / calls)
+    grown = measure_growth(spec, session, watch, ledger, min(samples) / calls)
     if not problem.is_streaming and problem.new_shapes:
         seen_first = measure_new_shapes(session, step, ledger)
     conditions = save_in_float64(spec, package, session, ledger)
@@ -291,8 +293,7 @@ def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[
 
     timing, linearity, count = spec.timing, None, spec.timing.samples
     trace = yield from watch.warm_up(timing.warmup_min_ns, timing.longest_warm_up_ns)
-    # The fastest lap of many is undisturbed, so that load does not change the number of calls.
-    call_ns = min(took / calls for calls, took in trace)
+    call_ns = find_fastest_call_ns(trace)
     if timing.calls:
         calls = watch.round_to_turns(timing.calls)
     else:
@@ -301,6 +302,11 @@ def warm_up_and_calibrate(spec: JobSpec, watch: Stopwatch) -> Timed[tuple[tuple[
         count = count_samples(count, timing.sample_ns, calls * call_ns)
     overhead = Overhead(null_ns=watch.measure_overhead_ns(), clock_ns=watch.measure_clock_ns(), linearity=linearity)
     return trace, calls, count, overhead
+
+
+def find_fastest_call_ns(trace: Sequence[Lap]) -> float:
+    """Return the time of a call in the fastest lap of a warm-up, which is undisturbed: load does not change it."""
+    return min(took / calls for calls, took in trace)
 
 
 def measure_latency(spec: JobSpec, watch: Stopwatch, ledger: Ledger) -> Timed[tuple[int, ...]]:
@@ -347,13 +353,6 @@ def measure_memory(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Le
             return needed
         device = gpu_memory.measure_device_memory(session.framework, call_step, nvml.open_gpu())
         return needed.model_copy(update={"device": device})
-
-
-def measure_space(
-    spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger, call_ns: float
-) -> tuple[Memory | None, Growth | None]:
-    """Run the memory pass, and then watch the memory over many calls."""
-    return measure_memory(spec, session, watch, ledger), measure_growth(spec, session, watch, ledger, call_ns)
 
 
 def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger, call_ns: float) -> Growth | None:

@@ -56,12 +56,21 @@ def test_calls_are_spread_evenly_between_the_readings(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("little_garbage")
-def test_fewer_calls_than_readings_are_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("calls", [2, 3, 19, 20, 21, 39, 40, 59])
+def test_no_more_calls_are_made_than_allowed_however_few(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
     seen: list[int] = []
     monkeypatch.setattr(growth, "read_anonymous_bytes", lambda: 1)
-    found = growth.measure_growth(seen.append, 3)
+    found = growth.measure_growth(seen.append, calls)
     assert found is not None
-    assert (found.calls, len(seen)) == (1, growth.INTERVALS)
+    assert calls - growth.INTERVALS < len(seen) <= calls
+    assert len(seen) == found.calls * (len(found.anonymous) - 1)
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_single_call_shows_no_growth_and_is_not_made(calls: int) -> None:
+    seen: list[int] = []
+    assert growth.measure_growth(seen.append, calls) is None
+    assert seen == []
 
 
 def test_where_memory_is_not_counted_no_call_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
