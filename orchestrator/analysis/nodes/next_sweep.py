@@ -70,8 +70,8 @@ def find_spans(processes: Iterable[Process]) -> dict[str, dict[int, Span]]:
     """Return the time of each block on each node."""
     spans: dict[str, dict[int, Span]] = {}
     for process in processes:
-        began_s = to_seconds(process.started or "")
-        if process.node and began_s < math.inf:
+        began_s = to_seconds(process.started) if process.node and process.started else math.inf
+        if began_s < math.inf:
             ended_s = began_s + (process.took_ns or 0) / 1e9
             span = spans.setdefault(process.node, {}).setdefault(process.block, Span(began_s, ended_s))
             span.began_s, span.ended_s = min(span.began_s, began_s), max(span.ended_s, ended_s)

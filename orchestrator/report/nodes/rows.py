@@ -25,11 +25,26 @@ class NodeRow:
     ratio: Interval | None
     canary: float | None = None
 
+    @property
+    def note(self) -> str:
+        """The deviation of a canary that is off: `(canary +20 %)`; empty for every other row."""
+        return "" if self.canary is None else f"(canary {100 * (self.canary - 1):+.0f} %)"
+
+
+def list_pairs(result: NodesResult) -> list[NodesComparison]:
+    """List the compared pairs, and the A/A clone with its original."""
+    return [*result.comparisons, *([result.clone] if result.clone else [])]
+
 
 def name_pair(result: NodesResult, found: NodesComparison) -> str:
     """Return the title of the rows of one pair."""
     pair = f"{found.on_nodes.cell} over {found.on_nodes.baseline}"
     return to_printable(f"{pair}, by node of type {result.nodes.machine_type}")
+
+
+def list_rows(result: NodesResult, found: NodesComparison) -> list[NodeRow]:
+    """List the rows of a pair: each node, and then the answers."""
+    return [*list_nodes(result, found), *list_answers(found)]
 
 
 def list_nodes(result: NodesResult, found: NodesComparison) -> Iterator[NodeRow]:

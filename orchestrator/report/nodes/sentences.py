@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.analysis.compare import Comparison, Verdict
 from orchestrator.analysis.nodes.comparison import NodesComparison, NodesResult
-from orchestrator.analysis.nodes.next_sweep import NextSweep, measure_costs, plan_next_sweep
+from orchestrator.analysis.nodes.next_sweep import NextSweep, measure_costs, measure_size, plan_next_sweep
 from orchestrator.analysis.nodes.turnarounds import Turnaround
 from orchestrator.analysis.quality.flags import CANARY_LIMIT
 from orchestrator.analysis.run import Run
@@ -180,17 +180,22 @@ def list_types(by_type: Mapping[str, Comparison]) -> str:
 
 
 def describe_next_sweep(run: Run) -> list[str]:
-    """Return, for each computation whose ratios over the type are less precise than asked, the sweep that they need."""
-    costs, precision = measure_costs(run.processes, run.manifest), run.manifest.sweep.stop.precision
-    sentences = []
-    for group in run.groups:
-        if costs is None or group.over_nodes is None:
-            continue
-        found = plan_next_sweep(group.over_nodes, costs, precision, group.alpha)
-        if found is not None:
-            of_group = f"{group.title}: " if len(run.groups) > 1 else ""
-            sentences.append(to_printable(of_group + describe_plan(found, precision)))
-    return sentences
+    """Return the sweep that the computation with the largest need asks for, if a ratio over the type is not precise."""
+    compared = [group for group in run.groups if group.over_nodes is not None]
+    costs = measure_costs(run.processes, run.manifest) if compared else None
+    if costs is None:
+        return []
+    precision = run.manifest.sweep.stop.precision
+    planned = {
+        group.title: found
+        for group in compared
+        if group.over_nodes and (found := plan_next_sweep(group.over_nodes, costs, precision, group.alpha))
+    }
+    if not planned:
+        return []
+    title = max(planned, key=lambda each: measure_size(planned[each]))
+    of_group = f"{title}: " if len(run.groups) > 1 else ""
+    return [to_printable(of_group + describe_plan(planned[title], precision))]
 
 
 def describe_plan(found: NextSweep, precision: float) -> str:

@@ -53,5 +53,5 @@ def build_node_table(result: NodesResult, found: NodesComparison, without: Nodes
 
 def format_row(row: NodeRow) -> tuple[str, ...]:
     """Return the cells of one row; a node whose canary is off has it on a second line."""
-    canary = "" if row.canary is None else f"\n (canary {100 * (row.canary - 1):+.0f} %)"
-    return row.name + canary, row.blocks, row.text, fold_verdict(row.verdict)
+    name = f"{row.name}\n {row.note}" if row.note else row.name
+    return name, row.blocks, row.text, fold_verdict(row.verdict)

@@ -18,19 +18,20 @@ class OtherType:
     tables: Mapping[str, Table]
 
 
-def list_other_types(run: Run) -> list[OtherType]:
-    """List the other types of machine, each with its times, its ratios, and those by node if it has several."""
+def list_other_types(run: Run, *, brief: bool) -> list[OtherType]:
+    """List the other types of machine, each with its times and, unless `brief`, its ratios, also by node."""
     return [
-        OtherType(to_printable(other.machine_type.label), summarise_groups(other.groups), collect_tables(other))
+        OtherType(to_printable(other.machine_type.label), summarise_groups(other.groups), collect_tables(other, brief))
         for other in run.others
     ]
 
 
-def collect_tables(run: Run) -> dict[str, Table]:
+def collect_tables(run: Run, brief: bool) -> dict[str, Table]:
     """Return the tables of all computations of a run by their titles."""
+    charts = (times,) if brief else (times, ratios, nodes)
     tables = {}
     for section in (make_section(group, run) for group in run.groups):
-        for found in (times.make_chart(section), ratios.make_chart(section), nodes.make_chart(section)):
-            if found is not None:
+        for chart in charts:
+            if (found := chart.make_chart(section)) is not None:
                 tables[f"{found.title}: {section.group.title}"] = found.table
     return tables

@@ -142,7 +142,7 @@ def collect_values(run: Run) -> dict[str, Any]:
         "cells": len(run.cells),
         "agreement_title": agreement.TITLE,
         "growth_title": growth.TITLE,
-        "others": list_other_types(run),
+        "others": list_other_types(run, brief=is_brief(run)),
         "turnarounds": describe_run_turnarounds(run),
         "notes": [*shared, *describe_next_sweep(run), *list_deprecations(run.cells), *describe_brevity(run)],
         "schedule": make_schedule(run),
@@ -184,7 +184,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         sentences=[
             *(sentence for sentence in sentences if sentence not in lead),
             *(() if is_brief(run) else price.describe_group_prices(group, run)),
-            *(describe_nodes(group.over_nodes) if group.over_nodes else ()),
+            *(describe_nodes(group.over_nodes) if group.over_nodes and not is_brief(run) else ()),
         ],
         agreement=build_agreement_table(group),
         growth=build_growth_table(group),

@@ -26,7 +26,7 @@ class NodeProgress:
     closed: int = 0
 
 
-def show_nodes(place: Store, now: datetime) -> ShownTable:
+def show_progress(place: Store, now: datetime) -> ShownTable:
     """Return a row for each node that has taken a share, those that measure first."""
     nodes, waiting = dict[str, NodeProgress](), 0
     for attempt, spec in iterate_attempt_specs(place):
@@ -41,9 +41,10 @@ def show_nodes(place: Store, now: datetime) -> ShownTable:
     rows = sorted(
         (format_node(node, found, now) for node, found in nodes.items()), key=lambda row: row[4] != "measuring"
     )
-    caption = f"{format_count(len(nodes))} nodes" + (f"; {waiting} shares wait for one" if waiting else "")
+    counted = f"Nodes: {format_count(len(nodes))}"
+    left = f"; shares that wait for one: {format_count(waiting)}" if waiting else ""
     more = f"; the first {MAX_NODES} are shown" if len(rows) > MAX_NODES else ""
-    return ShownTable(caption + more, HEADINGS, rows[:MAX_NODES])
+    return ShownTable(counted + left + more, HEADINGS, rows[:MAX_NODES])
 
 
 def format_node(node: str, found: NodeProgress, now: datetime) -> Sequence[str]:

@@ -22,7 +22,7 @@ from orchestrator.report.comparison.sentences import describe_basis, describe_co
 from orchestrator.report.comparison.terminal import format_change
 from orchestrator.report.job.facts import describe_ending, describe_measurements, describe_request
 from orchestrator.report.job.terminal import read_log_tail
-from orchestrator.report.nodes.rows import HEADINGS, list_answers, list_nodes, name_pair
+from orchestrator.report.nodes.rows import HEADINGS, list_pairs, list_rows, name_pair
 from orchestrator.report.nodes.sentences import describe_next_sweep, describe_nodes
 from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.sections import calls
@@ -102,11 +102,10 @@ def show_group(group: Group) -> Iterator[ShownTable]:
 
 def show_nodes(result: NodesResult) -> Iterator[ShownTable]:
     """Yield the table of each pair by node: the nodes, and then the answers over them."""
-    for found in (*result.comparisons, *([result.clone] if result.clone else [])):
-        rows = [*list_nodes(result, found), *list_answers(found)]
-        yield ShownTable(
-            name_pair(result, found), HEADINGS, [(row.name, row.blocks, row.text, row.verdict) for row in rows]
-        )
+    for found in list_pairs(result):
+        rows = list_rows(result, found)
+        cells = [(f"{row.name} {row.note}".strip(), row.blocks, row.text, row.verdict) for row in rows]
+        yield ShownTable(name_pair(result, found), HEADINGS, cells)
 
 
 def show_group_table(group: Group) -> ShownTable:
@@ -145,7 +144,7 @@ def build_progress(found: OpenRun, now: datetime) -> Progress:
     began, log = parse_timestamp(manifest.started), found.place.find_open_log()
     elapsed = f", {format_duration((now - began).total_seconds() * 1e9)} since its start" if began else ""
     job, tail = (log_stem(log), read_log_tail(log)) if log else ("", [])
-    nodes = shares.show_nodes(found.place, now) if manifest.sweep.is_shared_out else None
+    nodes = shares.show_progress(found.place, now) if manifest.sweep.is_shared_out else None
     return Progress(state, f"{told}{elapsed}.", job, tail, nodes)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from orchestrator.analysis.nodes.comparison import NodesComparison, NodesResult
 from orchestrator.format import format_count
-from orchestrator.report.nodes.rows import HEADINGS, NodeRow, list_answers, list_nodes
+from orchestrator.report.nodes.rows import HEADINGS, list_pairs, list_rows
 from orchestrator.report.page.charts import Chart, ChartRow, Section, Spec, Table, to_chart_interval, to_chart_number
 from orchestrator.report.page.charts.encoding import encode_tone, encode_zoomed, fit_height, make_tooltip
 
@@ -41,7 +41,6 @@ def make_chart(section: Section) -> Chart | None:
     result = section.group.over_nodes
     if result is None:
         return None
-    pairs = [*result.comparisons, *([result.clone] if result.clone else [])]
     over_baseline = [found for found in result.comparisons if found.on_nodes.baseline == section.group.baseline]
     return Chart(
         kind="nodes",
@@ -53,7 +52,7 @@ def make_chart(section: Section) -> Chart | None:
         rows=tuple(point for found in over_baseline for point in make_points(section, result, found)),
         table=Table(
             ("mode", "over", *HEADINGS),
-            tuple(row for found in pairs for row in make_table_rows(section, result, found)),
+            tuple(row for found in list_pairs(result) for row in make_table_rows(section, result, found)),
         ),
         modes=tuple(found.on_nodes.cell for found in over_baseline),
         wide=True,
@@ -74,12 +73,5 @@ def make_table_rows(section: Section, result: NodesResult, found: NodesCompariso
     """Yield the rows of a pair as texts."""
     here = found.on_nodes
     for row in list_rows(result, found):
-        name = row.name + ("" if row.canary is None else f" (canary {100 * (row.canary - 1):+.0f} %)")
-        cells = (here.cell, here.baseline, name, row.blocks, row.text, row.verdict)
+        cells = (here.cell, here.baseline, f"{row.name} {row.note}".strip(), row.blocks, row.text, row.verdict)
         yield section.make_row(cells, *(label for label in (here.cell, here.baseline) if label in section.modes))
-
-
-def list_rows(result: NodesResult, found: NodesComparison) -> Iterator[NodeRow]:
-    """Yield the rows of a pair: each node, and then the answers."""
-    yield from list_nodes(result, found)
-    yield from list_answers(found)

@@ -17,6 +17,8 @@ from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.records.store import Store
 from orchestrator.report.nodes.sentences import describe_next_sweep
 from orchestrator.report.nodes.types import describe_run_turnarounds
+from orchestrator.report.page.templates import open_templates
+from orchestrator.report.server.views import build_results
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Placement
 from tests.orchestrator.cli.commands.test_export import Inside
@@ -180,6 +182,40 @@ def test_it_is_told_where_the_order_turns_round(mixed: Store, inside: Inside) ->
     document = json.loads(inside("show", "mixed", "--json").out)
     assert document["turnarounds"] == [said]
     assert [len(each["groups"]) for each in document["other_types"]] == [1]
+
+
+def test_the_server_shows_each_type_with_its_nodes_and_where_the_order_turns_round(mixed: Store) -> None:
+    run = Run.from_store(mixed)
+    found = build_results(run)
+    (other,) = found.others
+    assert (found.machine, other.machine) == (run.machine_type.label, run.others[0].machine_type.label)
+    assert (found.skipped, other.skipped) == ([], [])
+    assert describe_run_turnarounds(run)[0] in found.answer
+    for results, node in ((found, "n1"), (other, "n3")):
+        by_node = [table for table in results.tables if ", by node of type " in table.caption]
+        assert by_node[0].headings == ("node", "blocks", "ratio", "verdict")
+        assert node in {row[0] for row in by_node[0].rows}
+    text = open_templates("orchestrator.report.server").get_template("results.html").render(results=found)
+    assert text.count("On another type of machine") == 1
+    assert all(each.machine_type.label in text for each in (run, *run.others))
+
+
+def test_only_the_computation_with_the_largest_need_asks_for_a_sweep(
+    make_cell: MakeCell, make_records: MakeRecords, make_run: Callable[..., Store]
+) -> None:
+    pairs = [
+        (make_cell(label, parameters={"depth": depth}), 1000.0 * speed)
+        for depth in (1, 2)
+        for label, speed in (("numpy:eager", 1.0), ("torch:eager", 1.1))
+    ]
+    store = make_run("two", place(make_records(pairs), "n1", "n2", "n3"))
+    wanted = store.read_manifest()
+    stop = wanted.sweep.stop.model_copy(update={"precision": 1e-5})
+    store.write_manifest(wanted.model_copy(update={"sweep": wanted.sweep.model_copy(update={"stop": stop})}))
+    run = Run.from_store(store)
+    (said,) = describe_next_sweep(run)
+    assert len(run.groups) == 2
+    assert said.partition(": ")[0] in {group.title for group in run.groups}
 
 
 def test_a_choice_of_computations_holds_for_each_type(mixed: Store) -> None:

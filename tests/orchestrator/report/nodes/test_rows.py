@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.report.nodes.rows import HEADINGS, list_answers, list_nodes, name_pair
+from orchestrator.report.nodes.rows import HEADINGS, list_answers, list_nodes, list_pairs, list_rows, name_pair
 from tests.orchestrator.report.nodes.test_sentences import compare
 
 
@@ -34,6 +34,15 @@ def test_a_node_that_is_off_has_its_canary() -> None:
     result = compare([0.05] * 4, canaries=[100, 100, 100, 120])
     rows = [*list_nodes(result, result.comparisons[0])]
     assert [row.canary for row in rows] == [None, None, None, pytest.approx(1.2)]
+    assert [row.note for row in rows] == ["", "", "", "(canary +20 %)"]
+
+
+def test_the_clone_is_the_last_pair_and_all_rows_are_its_nodes_and_answers() -> None:
+    result = compare([0.05, 0.06, 0.04], clone=True)
+    assert list_pairs(result) == [*result.comparisons, result.clone]
+    assert list_pairs(compare([0.05, 0.06, 0.04])) == [*result.comparisons]
+    pair = result.comparisons[0]
+    assert list_rows(result, pair) == [*list_nodes(result, pair), *list_answers(pair)]
 
 
 def test_a_node_without_a_block_has_no_ratio() -> None:

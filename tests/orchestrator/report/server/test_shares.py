@@ -52,8 +52,8 @@ def test_a_node_has_a_row_with_its_share_its_blocks_and_its_last_sign_of_life(
 ) -> None:
     close(begin(run, 1, "n1", heard_s=3), 1, make_record)
     begin(run, 2)
-    shown = shares.show_nodes(run, NOW)
-    assert shown.caption == "1 nodes; 1 shares wait for one"
+    shown = shares.show_progress(run, NOW)
+    assert shown.caption == "Nodes: 1; shares that wait for one: 1"
     assert [tuple(row) for row in shown.rows] == [("n1", "1", "1 of 2", "1", "measuring", "3.00 s ago")]
     assert len(shown.headings) == len(shown.rows[0])
 
@@ -65,7 +65,7 @@ def test_a_node_with_several_shares_has_its_latest_and_counts_all_blocks(run: St
     first.write_end(ShareEnd(how="finished"))
     os.utime(first.folder / "lease.json", (0, 0))
     close(begin(run, 2, "n1", attempt=2, heard_s=1), 3, make_record)
-    (row,) = shares.show_nodes(run, NOW).rows
+    (row,) = shares.show_progress(run, NOW).rows
     assert tuple(row)[:5] == ("n1", "2 (attempt 2)", "1 of 2", "3", "measuring")
 
 
@@ -73,7 +73,7 @@ def test_nodes_that_measure_stand_above_those_that_have_ended(run: Store) -> Non
     begin(run, 1, "n1").write_end(ShareEnd(how="failed", reason="its disk is full"))
     begin(run, 2, "n2").withdraw_attempt()
     begin(run, 3, "n3")
-    assert [(row[0], row[4]) for row in shares.show_nodes(run, NOW).rows] == [
+    assert [(row[0], row[4]) for row in shares.show_progress(run, NOW).rows] == [
         ("n3", "measuring"),
         ("n1", "failed: its disk is full"),
         ("n2", "ending"),
@@ -82,21 +82,21 @@ def test_nodes_that_measure_stand_above_those_that_have_ended(run: Store) -> Non
 
 def test_an_attempt_that_was_withdrawn_before_it_began_is_no_node(run: Store) -> None:
     begin(run, 1).withdraw_attempt()
-    shown = shares.show_nodes(run, NOW)
-    assert (shown.caption, shown.rows) == ("0 nodes", [])
+    shown = shares.show_progress(run, NOW)
+    assert (shown.caption, shown.rows) == ("Nodes: 0", [])
 
 
 def test_very_many_nodes_are_counted_and_the_first_are_shown(run: Store) -> None:
     for share in range(1, shares.MAX_NODES + 4):
         begin(run, share, f"n{share}")
-    shown = shares.show_nodes(run, NOW)
+    shown = shares.show_progress(run, NOW)
     assert len(shown.rows) == shares.MAX_NODES
-    assert shown.caption == "63 nodes; the first 60 are shown"
+    assert shown.caption == "Nodes: 63; the first 60 are shown"
 
 
 def test_what_a_node_calls_itself_is_text(run: Store) -> None:
     begin(run, 1, "n1\x1b[31m")
-    assert "\x1b" not in shares.show_nodes(run, NOW).rows[0][0]
+    assert "\x1b" not in shares.show_progress(run, NOW).rows[0][0]
 
 
 def test_progress_has_nodes_only_where_a_sweep_is_shared_out_and_runs(run: Store) -> None:

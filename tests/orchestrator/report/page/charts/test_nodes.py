@@ -11,6 +11,7 @@ from orchestrator.records.store import Store
 from orchestrator.report.nodes.rows import HEADINGS
 from orchestrator.report.page import vega
 from orchestrator.report.page.charts import Chart, nodes
+from orchestrator.report.page.other_types import list_other_types
 from orchestrator.report.page.page import render_page
 from schemas.job import Cell
 from schemas.record import Host, JobRecord, Placement
@@ -101,3 +102,21 @@ def test_a_page_has_each_type_of_machine_and_none_is_skipped(
     assert "another CPU" in page
     assert "n1b" in page
     assert "Skipped" not in page
+
+
+def test_of_very_many_computations_another_type_has_its_times_alone(
+    records: list[JobRecord], make_run: MakeRun, host: Host
+) -> None:
+    other = [
+        record.model_copy(update={"host": host.model_copy(update={"cpu": "another CPU"})})
+        for record in place_blocks(records, first=12)
+    ]
+    run = Run.from_store(make_run("types", [*records, *other]))
+    whole, brief = (list_other_types(run, brief=short) for short in (False, True))
+    assert [title.partition(":")[0] for title in whole[0].tables] == [
+        "Time per call",
+        "Every mode against every other",
+        "By node",
+    ]
+    assert brief[0].tables.keys() == {title for title in whole[0].tables if title.startswith("Time per call")}
+    assert brief[0].answer == whole[0].answer
