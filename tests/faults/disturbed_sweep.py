@@ -101,10 +101,10 @@ S = TypeVar("S", bound=DisturbedSweep)
 
 def disturb_sweep(sweep: S, started: "subprocess.Popen[bytes]", act: Callable[[S, psutil.Process], bool]) -> bool:
     """Wait for the moment of the fault, and act until it hits; return whether it did before the program ended."""
-    program, hit = psutil.Process(started.pid), False
+    hit = False
     while started.poll() is None and not hit:
         with contextlib.suppress(psutil.Error):  # the process it inspects may be ending just now
-            hit = act(sweep, program)
+            hit = act(sweep, psutil.Process(started.pid))
         time.sleep(0.005)
     return hit
 

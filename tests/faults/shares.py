@@ -40,10 +40,12 @@ def run_trial(made: Trial, act: Act) -> Trial:
     (made.folder / "locks").mkdir()
     disk = mount_small_disk(made.folder / "runs") if made.fault == "disk full" else contextlib.nullcontext()
     with disk:
-        before = run_disturbed(made, act)
-        (made.folder / "runs" / FILLER).unlink(missing_ok=True)
-        if made.cluster is not None:
-            made.cluster.repair()
+        try:
+            before = run_disturbed(made, act)
+        finally:
+            (made.folder / "runs" / FILLER).unlink(missing_ok=True)
+            if made.cluster is not None:
+                made.cluster.repair()
         while not made.is_finished() and made.resumes < MOST_RESUMES and made.run_folder is not None:
             made.resumes += 1
             made.start_program("resume", "--no-report").wait(PATIENCE_S)
@@ -56,16 +58,22 @@ def run_trial(made: Trial, act: Act) -> Trial:
 def run_disturbed(made: Trial, act: Act) -> dict[str, bytes]:
     """Run the sweep with its fault, and return the records that existed at that moment."""
     head = made.start_program("sweep", "sweep.toml", "--no-report")
-    before = wait_for_moment(made, head)
-    made.hit = disturb_sweep(made, head, act)
-    time.sleep(2)
-    if made.fault == "disk full":
-        time.sleep(3)
-        (made.folder / "runs" / FILLER).unlink(missing_ok=True)
-    if made.fault == "node drained" and made.cluster is not None:
-        time.sleep(3)
-        made.cluster.repair()
-    head.wait(PATIENCE_S)
+    try:
+        before = wait_for_moment(made, head)
+        made.hit = disturb_sweep(made, head, act)
+        time.sleep(2)
+        if made.fault == "disk full":
+            time.sleep(3)
+            (made.folder / "runs" / FILLER).unlink(missing_ok=True)
+        # A share that no node has begun waits for its scheduler and for a node, however long they are away.
+        if made.fault in ("node drained", "slurmctld SIGKILL") and made.cluster is not None:
+            time.sleep(3)
+            made.cluster.repair()
+        head.wait(PATIENCE_S)
+    finally:
+        if head.poll() is None:
+            head.kill()
+            head.wait()
     return before
 
 

@@ -54,12 +54,18 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+# A busy machine draws a page of many charts slowly.
+PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
 class Visit:
     """An open page, with all requests and complaints of its browser."""
 
     def __init__(self, tab: Tab, page: Path) -> None:
         self.tab = tab
         self.requests, self.complaints = list[str](), list[str]()
+        self.tab.set_default_timeout(PATIENCE_MS)
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.tab.on("console", lambda message: self.complaints.append(message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -226,10 +232,11 @@ def test_charts_on_request_are_drawn_when_they_are_asked_for(
     assert more.locator("figure.picture:visible").count() == 0
     more.locator("summary").first.click()
     visiting.drawn()
-    assert more.locator(".drawing svg").count() == more.locator("figure.picture").count() > 5
+    assert more.locator("figure.picture").count() > 5
+    expect(more.locator(".drawing svg")).to_have_count(more.locator("figure.picture").count())
     assert visiting.complaints == []
     visiting.tab.pdf()
-    assert visiting.tab.locator(".drawing svg").count() == visiting.tab.locator("figure.picture").count()
+    expect(visiting.tab.locator(".drawing svg")).to_have_count(visiting.tab.locator("figure.picture").count())
     visiting.tab.close()
 
 
@@ -274,7 +281,7 @@ def test_in_print_every_picture_is_there_on_white_and_the_filter_is_not(browser:
     visiting = Visit(browser.new_page(color_scheme="dark"), page)
     visiting.tab.pdf()
     pictures = visiting.tab.locator("figure.picture")
-    assert visiting.tab.locator(".drawing svg").count() == pictures.count()
+    expect(visiting.tab.locator(".drawing svg")).to_have_count(pictures.count())
     visiting.tab.emulate_media(media="print")
     assert not visiting.tab.locator("#filter").is_visible()
     colour = visiting.tab.evaluate("getComputedStyle(document.documentElement).backgroundColor")
