@@ -32,6 +32,7 @@ PhaseName = Literal[
     "latency",
     "memory",
     "growth",
+    "throughput",
     "profile",
     "report",
     "ledger",
@@ -294,6 +295,32 @@ class Growth(Model):
     anonymous: tuple[NonNegativeInt, ...] = Field(min_length=2)
 
 
+class Throughput(Model):
+    """Several clients at once, each of which calls again as soon as it has its result.
+
+    They are threads of the worker, or processes with one client each. `calls` are those of each client, and `took_ns`
+    the time of these together. `error`: a client has raised, so that nothing was measured.
+    """
+
+    clients: PositiveInt
+    processes: PositiveInt = Field(description="1: the clients are threads of the worker")
+    calls: tuple[PositiveInt, ...] = ()
+    took_ns: tuple[PositiveInt, ...] = ()
+    latency_ns: tuple[PositiveInt, ...] = Field(
+        default=(), description="quantiles of the times of all calls, ascending and at equal steps; at most 1,000"
+    )
+    pss: NonNegativeInt | None = Field(
+        default=None,
+        description="bytes of all processes, shared pages by their parts; null: not reported, or the job was forked",
+    )
+    error: str = ""
+
+    @property
+    def per_second(self) -> float:
+        """Return the calls of all clients in a second."""
+        return sum(calls / took for calls, took in zip(self.calls, self.took_ns, strict=True)) * 1e9
+
+
 class Energy(Model):
     """Energy that all CPU packages or the whole GPU used in the steady phase, including its untimed parts."""
 
@@ -348,6 +375,7 @@ class Report(Versioned):
     growth: Growth | None = Field(
         default=None, description="null: the sweep does not ask for it, or the system does not report it"
     )
+    throughput: tuple[Throughput, ...] = Field(default=(), description="if the sweep asks for it; in their order")
     energy: Energy | None = Field(default=None, description="null: no counter can be read")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")
     new_shapes: tuple[NewShape, ...] = Field(default=(), description="in the order of their calls")

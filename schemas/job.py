@@ -113,6 +113,11 @@ class Timing(Model):
         le=1_000_000,
         description="calls after all timing, for what each keeps of the memory; fewer if they take more than 30 s",
     )
+    concurrency: tuple[Annotated[int, Field(ge=1, le=256)], ...] = Field(
+        default=(),
+        max_length=16,
+        description="numbers of clients whose requests are answered at once, after all timing; empty: none",
+    )
     warmup_min_ns: Nanoseconds = Field(default=250_000_000, description="warm up for at least this long")
     warmup_max_ns: Nanoseconds | None = Field(
         default=None, description="and at most this long; null: 3 s, or what the budget of a sweep allows"
@@ -164,6 +169,9 @@ class JobSpec(Versioned):
     attempt: PositiveInt = Field(default=1, description="2 or more: an earlier attempt was lost, interrupted or killed")
     seed: NonNegativeInt = Field(description="of weights and inputs: equal in every job of a run")
     cpus: tuple[NonNegativeInt, ...] = Field(description="cores that the worker may use; empty: all")
+    shared_cpus: tuple[NonNegativeInt, ...] = Field(
+        default=(), description="cores for requests that are answered at once, whatever the cell; empty: all"
+    )
     variables: dict[str, str] = Field(
         description="environment variables set before the worker starts; {cache} stands for the job's folder for files"
     )

@@ -29,6 +29,7 @@ AFTER = "after all timing"
 # A step of training from where the timed ones have ended.
 CONTINUED = "the step after all timed ones"
 IN_FLOAT64 = "in float64"
+AT_ONCE = "at once with others"
 TIMED = (LAST, WITHIN, LATER)
 
 CHANGES_INPUTS = "its calls change their inputs in place"

@@ -179,6 +179,22 @@ class ReusesOutputs(Protocol):
 
 
 @runtime_checkable
+class HasThreadSettings(Protocol):
+    """A framework some of whose settings hold for one thread alone."""
+
+    def apply_thread_settings(self) -> None:
+        """Set them in the calling thread."""
+
+
+@runtime_checkable
+class SupportsClients(Protocol):
+    """A framework whose step may not be called by several threads at once."""
+
+    def make_clients(self, count: int) -> Sequence[Step]:
+        """Return a step for each of several threads, as the runtime recommends it."""
+
+
+@runtime_checkable
 class SupportsOwnLayouts(Protocol):
     """A framework whose models may keep their weights in another layout than the reference."""
 

@@ -5,7 +5,7 @@ Whatever a model's code changes meanwhile shows in the last reading.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from schemas.job import JobSpec
 
 AT_THE_END = "after the last sample"
 CORES = "cores"
+SHARED_CORES = "cores for requests at once"
 
 # Code may choose these for its own calls, whatever they were at first.
 FREE = frozenset({"gradients"})
@@ -52,6 +53,16 @@ def pin_process(spec: JobSpec) -> None:
     if sys.platform == "linux" and spec.cpus:
         # Before the framework is imported: XLA sizes its thread pool by the cores that it finds.
         os.sched_setaffinity(0, spec.cpus)
+
+
+def share_cores(cpus: Sequence[int]) -> Setting | None:
+    """Let all threads of this process use these cores, and read the cores back; None where none are given."""
+    if sys.platform != "linux" or not cpus:
+        return None
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(int(task.name), cpus)
+    return Setting(name=SHARED_CORES, asked=format_cores(cpus), got=format_cores(list_cores()))
 
 
 def read_process_settings(spec: JobSpec) -> Iterator[Setting]:

@@ -1,7 +1,7 @@
 """The worker's program, started as a file. Its own imports are claimed first: a user may have a module `schemas`.
 
 With the number of a socket as its argument it is a template first, which forks workers. With the argument `judge` it
-is no worker, but compares what workers have saved.
+is no worker, but compares what workers have saved. With `accompany` it answers requests beside a worker.
 """
 
 import os
@@ -15,6 +15,7 @@ OWN_IMPORTS = "_plumbline.schemas.own_imports"
 MAIN = "_plumbline.workers.__main__"
 TEMPLATE = "_plumbline.workers.template"
 JUDGE = "_plumbline.workers.tasks.judge"
+COMPANION = "_plumbline.workers.tasks.accompany"
 
 # Also in a process that a framework starts with `multiprocessing`, which runs this file under another name.
 _file = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "schemas", "own_imports.py")
@@ -28,6 +29,8 @@ cast("dict[str, ModuleType | None]", sys.modules)["openvino_telemetry"] = None
 
 if __name__ == "__main__" and sys.argv[1:] == ["judge"]:
     import_module(JUDGE).serve_requests()
+elif __name__ == "__main__" and sys.argv[1:] == ["accompany"]:
+    import_module(COMPANION).serve_rounds()
 elif __name__ == "__main__":
     _worker = import_module(MAIN)
     if _forks := bool(sys.argv[1:]):

@@ -102,6 +102,12 @@ GROWTH = Annotated[
         callback=lambda asked: GROWTH_CALLS if asked else None,
     ),
 ]
+CONCURRENCY = Annotated[
+    str | None,
+    typer.Option(
+        help="also answer so many clients at once, by threads and by processes, and report requests a second: 1,2,4"
+    ),
+]
 COMPARE_BY = Annotated[
     str | None,
     typer.Option(help="also compare each mode with itself along an axis: threads, dtype, batch, length, environment"),
@@ -156,7 +162,13 @@ HANDLED_SEPARATELY = {
 }
 
 # The tables of further options.
-TABLES = {"memory": "limits", "latency_calls": "timing", "growth_calls": "timing", "on": "cluster", "nodes": "cluster"}
+TABLES = {
+    "memory": "limits",
+    **dict.fromkeys(("latency_calls", "growth_calls", "concurrency"), "timing"),
+    **dict.fromkeys(("on", "nodes"), "cluster"),
+}
+# The options that list values.
+LISTS = {"concurrency"}
 
 
 def build_request(
@@ -189,6 +201,7 @@ def build_request(
     pairs: PAIRS = None,
     latency_calls: LATENCY = None,
     growth_calls: GROWTH = None,
+    concurrency: CONCURRENCY = None,
     compare_by: COMPARE_BY = None,
     budget: BUDGET = None,
     precision: PRECISION = None,
@@ -222,7 +235,7 @@ def build_request(
     tables = dict.fromkeys(Axes.model_fields, "axes") | dict.fromkeys(Stop.model_fields, "stop") | TABLES
     for option, value in options.items():
         table = said.setdefault(tables[option], {}) if option in tables else said
-        table[option] = split_commas(value) if option in Axes.model_fields else value
+        table[option] = split_commas(value) if option in {*Axes.model_fields, *LISTS} else value
     add_machines(said, nodes)
     choose_optimizers(said.get("axes", {}), optimizer)
     return said

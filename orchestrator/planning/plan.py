@@ -146,10 +146,15 @@ class Plan:
 
     @property
     def cores_needed(self) -> int:
-        """Return the number of cores that the jobs with the most threads occupy."""
-        return max(
-            len(self.choose_cores(cell)) if cell.track == "parity" else len(self.available) for cell in self.cells
-        )
+        """Return the number of cores that the jobs with the most threads occupy, or clients at once."""
+        alone = (len(self.choose_cores(cell)) if cell.track == "parity" else len(self.available) for cell in self.cells)
+        return max(len(self.shared_cores), *alone)
+
+    @property
+    def shared_cores(self) -> tuple[int, ...]:
+        """Return the cores for requests at once, the same for each cell: as many as the most clients have threads."""
+        most = max(self.spec.timing.concurrency, default=0) * max(cell.threads for cell in self.cells)
+        return tuple(sorted((self.cores or self.available[::-1])[:most]))
 
     def choose_cores(self, cell: Cell) -> tuple[int, ...]:
         """Return the cores for a cell's threads: one for each, as long as there are enough."""
@@ -182,6 +187,7 @@ class Plan:
             seed=self.data_seed,
             # On the track `defaults`, a framework chooses its threads by all the cores that it finds.
             cpus=self.choose_cores(cell) if parity else self.available,
+            shared_cpus=self.shared_cores,
             # Later ones win: what makes jobs alike overrides the environment's variables.
             variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
             module=find_mode(cell).module or framework.module,
@@ -224,6 +230,7 @@ def build_plan(
         raise UsageError(f"nothing to run: {next(iter(refused.values()))}")
     check_compared_axis(spec, cells, refused)
     check_baseline(spec, cells)
+    check_clients(spec, cells)
     # A refused cell would leave the sweep without its A/A pair.
     twin = clone_cell(next(cell for cell in cells if cell.id not in refused))
     seed = spec.seed if spec.seed is not None else random.SystemRandom().randrange(2**32)
@@ -259,6 +266,16 @@ def check_baseline(spec: SweepSpec, cells: Sequence[Cell]) -> None:
     valid = {*label_cells(cells).values(), *map(str, list_values(cells, spec.compare_by))}
     if spec.baseline is not None and spec.baseline not in valid:
         raise unknown_name_error("baseline", spec.baseline, valid)
+
+
+def check_clients(spec: SweepSpec, cells: Sequence[Cell]) -> None:
+    """Refuse clients at once where a call is no request: one that computes gradients, or on a GPU, which they share."""
+    other = next((cell for cell in cells if (cell.task, cell.device) != ("forward", "cpu")), None)
+    if spec.timing.concurrency and other is not None:
+        raise UsageError(
+            f"--concurrency measures requests: forward passes on the CPU, and {other.label} is {other.task} on "
+            f"{other.device}; choose --tasks forward and --device cpu"
+        )
 
 
 def clone_cell(cell: Cell) -> Cell:

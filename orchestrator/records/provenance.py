@@ -25,7 +25,7 @@ MEASURING_FILES = ("workers/**/*.py", "schemas/**/*.py")
 
 
 # Settings of a sweep that are newer than the first published run, with the values that leave a run as it was.
-ADDED_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {"timing": {"growth_calls": 0}}
+ADDED_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {"timing": {"growth_calls": 0, "concurrency": []}}
 
 
 def make_identity(sweep: SweepSpec, seed: int, cells: Sequence[Cell], source: Path = SOURCE) -> Identity:

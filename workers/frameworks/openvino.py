@@ -33,6 +33,7 @@ class Framework:
         self.more: dict[str, str] = {}
         self._dtypes: Sequence[str] = ()
         self._compiled: Any = None
+        self._graph: Any = None
 
     @property
     def _requested_properties(self) -> dict[str, str]:
@@ -76,8 +77,20 @@ class Framework:
         return Prepared("compile", lambda: self._compile_graph(graph))
 
     def _compile_graph(self, graph: Any) -> Step:
+        self._graph = graph
         self._compiled = self._core.compile_model(graph, "CPU", {**self._requested_properties, **self.more})
-        self.request = request = self._compiled.create_infer_request()
+        self.request = self._compiled.create_infer_request()
+        return self._make_step(self.request)
+
+    def make_clients(self, count: int) -> Sequence[Step]:
+        """Return steps with a request each, on as many streams: one stream answers one request after another."""
+        properties = {**self._requested_properties, **self.more, "NUM_STREAMS": str(count)}
+        if "INFERENCE_NUM_THREADS" in properties:
+            properties["INFERENCE_NUM_THREADS"] = str(count * self._cell.threads)
+        compiled = self._core.compile_model(self._graph, "CPU", properties)
+        return [self._make_step(compiled.create_infer_request()) for _ in range(count)]
+
+    def _make_step(self, request: Any) -> Step:
         outputs = range(len(self._compiled.outputs))
 
         def step(*inputs: Any) -> tuple[Any, ...]:

@@ -77,13 +77,10 @@ class Framework:
     def apply_settings(self) -> None:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
             raise Unsupported("PyTorch sees no GPU: install a build with CUDA, and a driver for the GPU")
-        torch.set_grad_enabled(self._cell.task != "forward")
+        self.apply_thread_settings()
         if self._cell.track == "parity":
-            torch.set_num_threads(self._cell.threads)
             # PyTorch raises if this comes a second time, or after parallel work has started.
             torch.set_num_interop_threads(1)
-            # TensorFlow and JAX always flush denormals; PyTorch would otherwise spend time on them.
-            torch.set_flush_denormal(True)
             torch.set_float32_matmul_precision("highest")
             # cuDNN's benchmark may choose another algorithm in every process.
             torch.backends.cudnn.benchmark = False
@@ -91,6 +88,13 @@ class Framework:
             torch.backends.cudnn.conv.fp32_precision = "ieee"
             torch.backends.cudnn.rnn.fp32_precision = "ieee"
         self._scripted = torch_script.count_scripted()
+
+    def apply_thread_settings(self) -> None:
+        torch.set_grad_enabled(self._cell.task != "forward")
+        if self._cell.track == "parity":
+            torch.set_num_threads(self._cell.threads)
+            # TensorFlow and JAX always flush denormals; PyTorch would otherwise spend time on them.
+            torch.set_flush_denormal(True)
 
     def read_settings(self) -> Sequence[Setting]:
         asked = {"gradients": "off" if self._cell.task == "forward" else "on", "device": self._cell.device}

@@ -1,7 +1,7 @@
 """One job, from its spec to its report.
 
 import -> apply settings and read them back -> build -> load, trace or compile -> first call, second call -> warm up ->
-steady samples -> memory pass -> growth of memory -> other shapes.
+steady samples -> memory pass -> growth of memory -> requests at once -> other shapes.
 
 Results are saved on the way, for the judge: no process that is measured knows what is right.
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report
+from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report, Throughput
 from schemas.job import JobSpec
 from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, CONTINUED, FIRST, LAST, LATER, SECOND, SET, WITHIN
 from workers import errors, frameworks
@@ -98,7 +98,10 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("verify"):
         save_training(session, step, AFTER)
         slowdown, ceiling = yield from look_thoroughly(spec, session, watch, min(samples) / calls)
-    grown = measure_growth(spec, session, watch, ledger, min(samples) / calls)
+    grown, served = (
+        measure_growth(spec, session, watch, ledger, min(samples) / calls),
+        measure_throughput(spec, session, watch, step, ledger, settings),
+    )
     if not problem.is_streaming and problem.new_shapes:
         seen_first = measure_new_shapes(session, step, ledger)
     conditions = save_in_float64(spec, package, session, ledger)
@@ -129,6 +132,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         unseen=slowdown,
         memory=needed,
         growth=grown,
+        throughput=served,
         energy=used,
         compilations=compiled,
         new_shapes=seen_first,
@@ -367,6 +371,18 @@ def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Le
 
     with ledger.phase("growth"):
         return growth.measure_growth(call_step, min(spec.timing.growth_calls, int(LONGEST_GROWTH_NS / call_ns)))
+
+
+def measure_throughput(
+    spec: JobSpec, session: Session, watch: Stopwatch, step: "Step", ledger: Ledger, settings: SettingsLog
+) -> tuple[Throughput, ...]:
+    """Answer the requests of several clients at once, if the sweep asks for it."""
+    from workers.tasks import serve
+
+    if not spec.timing.concurrency:
+        return ()
+    with ledger.phase("throughput"):
+        return serve.measure_throughput(spec, session, watch, step, settings)
 
 
 def measure_roofline(session: Session, threads: int) -> Ceiling:

@@ -1,0 +1,41 @@
+"""Messages between a worker and its companions: further processes of its cell that answer requests beside it.
+
+Each is one line of JSON. A companion first reads its spec, and says that it is ready; then it answers each round.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Model, NonNegativeInt, PositiveInt
+from schemas.event import Failure
+
+
+class Ready(Model):
+    """The first answer: the step of a companion is warm."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Round(Model):
+    """The request to answer requests from a moment on, by the monotonic clock of the system."""
+
+    begin_ns: NonNegativeInt
+
+
+class Served(Model):
+    """The answer to it: what one client has done.
+
+    `latency_ns` are quantiles of the times of its calls. `results` is the file with what its last call has returned,
+    and `number` that of the set of inputs of that call.
+    """
+
+    kind: Literal["served"] = "served"
+    calls: PositiveInt
+    took_ns: PositiveInt
+    latency_ns: tuple[PositiveInt, ...]
+    number: NonNegativeInt
+    results: str
+
+
+Answer = Annotated[Ready | Served | Failure, Field(discriminator="kind")]
