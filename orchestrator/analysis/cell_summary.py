@@ -11,6 +11,7 @@ from orchestrator.analysis.costs.growth import summarise_slopes
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import summarise_new_shapes
 from orchestrator.analysis.costs.saved_models import summarise_artefact
+from orchestrator.analysis.costs.throughput import summarise_throughput
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import Figures, Job, Process, derive_processes, read_sketches
 from orchestrator.analysis.derivation.steady_state import Kind
@@ -87,6 +88,7 @@ def summarise_times(figures: Sequence[Figures]) -> dict[str, Any]:
         "overhead_ns": find_median([each.null_ns for each in figures]),
         "memory": summarise_memory_metrics([each.memory for each in figures if each.memory]),
         "growth": summarise_slopes(each.growth_slope for each in figures),
+        "throughput": summarise_throughput((each.typical_ns, each.throughput) for each in figures),
     }
 
 

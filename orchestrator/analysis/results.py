@@ -9,6 +9,7 @@ from orchestrator.analysis.compare import Comparison, index_both_ways
 from orchestrator.analysis.costs.cost_curve import CostCurve
 from orchestrator.analysis.costs.new_shapes import NewShapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts
+from orchestrator.analysis.costs.throughput import Throughput
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import Process
 from orchestrator.analysis.nodes.comparison import NodesResult
@@ -65,6 +66,8 @@ class Result:
     """True if the referee could not run in float64, and float32 stands for it."""
     growth: Interval | None = None
     """The slope of memory over many calls, in bytes a call; None: the sweep did not ask for it."""
+    throughput: tuple[Throughput, ...] = ()
+    """Requests a second with several clients at once; empty: the sweep did not ask for it."""
     growth_bytes: float = 0.0
     """Memory that each call keeps; 0: memory does not keep growing."""
     inputs_sha256: str = ""

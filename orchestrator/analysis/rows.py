@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
+from orchestrator.analysis.costs.throughput import Throughput, find_best
 from orchestrator.analysis.derivation.percentiles import PERCENTILES
 from orchestrator.analysis.job_rows import Row, cell_to_columns
 from orchestrator.analysis.results import Group, Result
@@ -81,6 +82,7 @@ def result_to_row(result: Result) -> Row:
         "loop_overhead_ns": finite_or_none(result.overhead_ns),
         **intervals_to_columns(memory, "_bytes", sound=sound),
         **growth_to_columns(result.growth if sound else None),
+        **throughput_to_columns(result.throughput if sound else ()),
     }
 
 
@@ -91,6 +93,19 @@ def growth_to_columns(growth: Interval | None) -> Row:
         "growth_bytes_per_call": finite_or_none(slope.estimate),
         "growth_low_bytes_per_call": finite_or_none(slope.low),
         "growth_high_bytes_per_call": finite_or_none(slope.high),
+    }
+
+
+def throughput_to_columns(served: Sequence[Throughput]) -> Row:
+    """Return the most requests a second, and the numbers of clients and of processes with which they were answered."""
+    best = find_best(served)
+    rate = best.per_second if best else NO_INTERVAL
+    return {
+        "requests_per_second": finite_or_none(rate.estimate),
+        "requests_low_per_second": finite_or_none(rate.low),
+        "requests_high_per_second": finite_or_none(rate.high),
+        "requests_clients": best.clients if best else None,
+        "requests_processes": best.processes if best else None,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import is_opened_as_is
 from orchestrator.registry.modes import find_mode
+from schemas.event import PhaseName
 from schemas.job import Cell, Timing
 from schemas.models import ModelSource
 from schemas.record import JobRecord
@@ -16,6 +17,12 @@ LOADED = " loaded"
 
 # The part of a compilation that is left if its cache is warm.
 WARM_SHARE = 0.2
+
+# Phases that only some sweeps ask for: what others take does not depend on them.
+FURTHER_PHASES: frozenset[PhaseName] = frozenset({"growth", "throughput"})
+
+# With several clients at once, the time for each number of them.
+ROUND_S = 1.3
 
 # The most of a fresh job's duration that its start can be.
 MAX_START_SHARE = 0.6
@@ -27,7 +34,9 @@ def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
     for record in records:
         is_fresh = record.report is not None and not record.report.forked
         if record.outcome == "measured" and record.outside is not None and is_fresh:
-            running_ns = record.outside.spawn_to_end_ns - record.outside.stopped_ns
+            assert record.report is not None
+            further_ns = sum(cost.wall_ns for cost in record.report.phases if cost.name in FURTHER_PHASES)
+            running_ns = record.outside.spawn_to_end_ns - record.outside.stopped_ns - further_ns
             took[mode_label(record.spec.cell, record.spec.model)].append(running_ns / 1e9)
     return {mode: statistics.median(values) for mode, values in took.items()}
 
@@ -42,8 +51,23 @@ def is_loaded(cell: Cell, model: ModelSource | None) -> bool:
     return cell.origin == "file" or (model is not None and is_opened_as_is(model, cell.framework))
 
 
-def estimate_job_s(cell: Cell, timing: Timing, known: Mapping[str, float], model: ModelSource | None = None) -> float:
+def estimate_job_s(
+    cell: Cell, timing: Timing, known: Mapping[str, float], model: ModelSource | None = None, cores: int = 1
+) -> float:
     """Estimate the duration of one job of a cell that starts fresh, in seconds."""
+    alone_s = estimate_alone_s(cell, timing, known, model)
+    return alone_s + estimate_clients_s(timing, alone_s, cores)
+
+
+def estimate_clients_s(timing: Timing, alone_s: float, cores: int) -> float:
+    """Estimate the time for several clients at once, in seconds: rounds, and further processes like this one."""
+    several = [count for count in timing.concurrency if count > 1]
+    starting_s = (max(several) - 1) * alone_s / cores if several else 0.0
+    return ROUND_S * len([*timing.concurrency, *several]) + starting_s
+
+
+def estimate_alone_s(cell: Cell, timing: Timing, known: Mapping[str, float], model: ModelSource | None) -> float:
+    """Estimate the duration of one job of a cell that starts fresh and answers no clients, in seconds."""
     if (label := mode_label(cell, model)) in known:
         return known[label]
     mode = find_mode(cell)

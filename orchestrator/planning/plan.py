@@ -95,7 +95,8 @@ class Plan:
 
     def estimate_job_s(self, cell: Cell, known: Mapping[str, float]) -> float:
         """Estimate the duration of one job of a cell in seconds, from known durations by mode or rough defaults."""
-        return estimate_job_s(cell, self.spec.timing, known, self.find_workload(cell).model)
+        model = self.find_workload(cell).model
+        return estimate_job_s(cell, self.spec.timing, known, model, len(self.available))
 
     def estimate_block_s(self, known: Mapping[str, float]) -> float:
         """Estimate the duration of a block in seconds: the mean of those that start fresh and those that are forked."""

@@ -49,6 +49,7 @@ PHASE_WORDS: dict[PhaseName, str] = {
     "reference": "computing the expected results",
     "warm_up": "warming up, then taking samples",
     "growth": "watching its memory over many calls",
+    "throughput": "answering several clients at once",
 }
 MIN_PAUSE_S = 1.0
 # Lines of a table besides its rows, and of the overview with its legend and the line below it.

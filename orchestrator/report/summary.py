@@ -11,6 +11,7 @@ from orchestrator.format import format_count, format_ratio, format_ratio_range, 
 from orchestrator.records.labels import describe_computations
 from orchestrator.report.sections.breakeven import describe_amortisation
 from orchestrator.report.sections.growth import describe_growth
+from orchestrator.report.sections.throughput import describe_throughput
 from orchestrator.report.sentences import (
     SHARED_MACHINE,
     UNSTEADY,
@@ -140,6 +141,7 @@ def write_notes(groups: Sequence[Group]) -> list[str]:
         *describe_notes(groups),
         *describe_unranked_cells(groups),
         *dict.fromkeys(sentence for group in groups for sentence in describe_moved_baseline(group)),
+        *dict.fromkeys(sentence for group in groups for sentence in describe_throughput(group.ranked)),
         *dict.fromkeys(sentence for group in groups for sentence in describe_growth(list_measured(group))),
         *dict.fromkeys(sentence for group in groups for sentence in describe_refused_blocks(group)),
         *dict.fromkeys(sentence for group in groups for sentence in describe_rank_blocks(group)),

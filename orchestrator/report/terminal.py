@@ -36,6 +36,7 @@ from orchestrator.report.sections import (
     price,
     profile,
     saved_models,
+    throughput,
 )
 from orchestrator.report.sentences import list_deprecations
 from orchestrator.report.summary import summarise_groups, write_notes
@@ -61,7 +62,7 @@ DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 MAX_TABLES: Final = 60
 
 # Modules with tables about a group: the function of the same name is called on each of them.
-PARTS = (agreement, breakeven, latency, growth, new_shapes, saved_models, memory)
+PARTS = (agreement, breakeven, latency, throughput, growth, new_shapes, saved_models, memory)
 
 
 def show_results(
@@ -90,7 +91,7 @@ def show_results(
             console.print()
             show_nodes(console, group.over_nodes)
     notes = [*price.describe_prices(run, brief=not details), *(shared if details else write_notes(run.groups))]
-    told = [*axis.write_axis_notes(along, run), *describe_next_sweep(run)]
+    told = [*axis.write_axis_notes(along, run), *describe_next_sweep(run), *throughput.describe_servers(run.groups)]
     show_notes(console, [*told, *notes, *list_deprecations(run.cells)])
     console.print()
     if details:
@@ -119,8 +120,8 @@ def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:
 
 def show_group(console: Console, group: Group, sentences: Iterable[str], *, details: bool) -> None:
     """Print the table of one group, with `details` its other tables too, and then sentences about it."""
-    # A sweep that ranks by memory, that times single calls, or that watches the memory, asks for that table.
-    asked = (agreement, *([memory] if group.by_memory else []), latency, growth)
+    # A sweep that ranks by memory, times single calls, serves clients, or watches the memory, asks for that table.
+    asked = (agreement, *([memory] if group.by_memory else []), latency, throughput, growth)
     parts = PARTS if details else asked
     for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
         console.print()

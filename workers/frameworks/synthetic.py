@@ -7,6 +7,7 @@ It computes with NumPy, then spins until `spin_ns` have passed since the call be
 import ctypes
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -141,6 +142,51 @@ STEP_FAULTS: dict[str, Callable[[Step], Step]] = {
 }
 
 
+def wait_and_compute(step: Step, wait_ns: int) -> Step:
+    """Sleep in each call, like one that waits for a device or for another machine."""
+
+    def sleep_and_compute(*inputs: Any) -> tuple[Any, ...]:
+        time.sleep(wait_ns / 1e9)
+        return step(*inputs)
+
+    return sleep_and_compute
+
+
+def share_inputs(step: Step, wait_ns: int) -> Step:
+    """Keep the inputs where all threads find them, like a step with one buffer."""
+    kept: list[tuple[Any, ...]] = [()]
+
+    def compute_what_is_there(*inputs: Any) -> tuple[Any, ...]:
+        kept[0] = inputs
+        time.sleep(wait_ns / 1e9)
+        return step(*kept[0])
+
+    return compute_what_is_there
+
+
+def refuse_others(step: Step, wait_ns: int) -> Step:
+    """Raise while another thread is inside, like a request that is busy."""
+    inside = threading.Lock()
+
+    def compute_alone(*inputs: Any) -> tuple[Any, ...]:
+        if not inside.acquire(blocking=False):
+            raise RuntimeError("the step is busy")
+        try:
+            time.sleep(wait_ns / 1e9)
+            return step(*inputs)
+        finally:
+            inside.release()
+
+    return compute_alone
+
+
+WAITING_STEPS: dict[str, Callable[[Step, int], Step]] = {
+    "waiting": wait_and_compute,
+    "crowded": share_inputs,
+    "exclusive": refuse_others,
+}
+
+
 def spin_until(end_ns: int) -> None:
     """Keep a core busy until the clock reaches this time."""
     while time.perf_counter_ns() < end_ns:
@@ -152,7 +198,7 @@ class Framework(honest.Framework):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell)
-        if cell.mode not in {"spin", "compiled", "recompiling", *OUTPUT_FAULTS, *STEP_FAULTS}:
+        if cell.mode not in {"spin", "compiled", "recompiling", *OUTPUT_FAULTS, *STEP_FAULTS, *WAITING_STEPS}:
             raise Unsupported(f"the synthetic framework has no mode {cell.mode}")
         self._spin_ns = cell.parameters.get("compiled_ns" if cell.mode == "compiled" else "spin_ns", 0)
         self._compile_ns = cell.parameters.get("compile_ns", 0)
@@ -184,6 +230,8 @@ class Framework(honest.Framework):
         mode = self._cell.mode
         if mode in STEP_FAULTS:
             return STEP_FAULTS[mode](step)
+        if mode in WAITING_STEPS:
+            return WAITING_STEPS[mode](step, self._spin_ns)
         fault, spin_ns, clock = OUTPUT_FAULTS.get(mode, lambda outputs: outputs), self._spin_ns, time.perf_counter_ns
 
         def compute_and_spin(*inputs: Any) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Requests at once: by threads of this process, and by processes with one client each."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +9,7 @@ from schemas.companion import Served
 from schemas.event import Throughput
 from schemas.job import JobSpec
 from schemas.judging import AT_ONCE, SET
-from workers.companions import Companions
+from workers.companions import CompanionFailed, Companions
 from workers.errors import is_out_of_memory, summarise_error
 from workers.interfaces import HasThreadSettings, SupportsClients
 from workers.measurement.memory import list_process_tree, sum_sizes
@@ -42,11 +42,18 @@ def measure_throughput(
         settings.add_readings([shared])
     server = Server(session, watch, step, reads_memory=spec.start == "fresh")
     found = [attempt(server.serve_by_threads, count, 1) for count in spec.timing.concurrency]
-    several = [count for count in spec.timing.concurrency if count > 1]
-    if several:
-        with Companions(spec, max(several) - 1) as companions:
-            found += [attempt(lambda count: server.serve_by_processes(count, companions), n, n) for n in several]
-    return tuple(found)
+    return (*found, *serve_by_processes(spec, server, [count for count in spec.timing.concurrency if count > 1]))
+
+
+def serve_by_processes(spec: JobSpec, server: "Server", numbers: Sequence[int]) -> list[Throughput]:
+    """Answer each number of clients by as many processes; if these cannot start, say why for each."""
+    if not numbers:
+        return []
+    try:
+        with Companions(spec, max(numbers) - 1) as companions:
+            return [attempt(lambda count: server.serve_by_processes(count, companions), n, n) for n in numbers]
+    except CompanionFailed as error:
+        return [Throughput(clients=count, processes=count, error=str(error)) for count in numbers]
 
 
 def attempt(serve: Callable[[int], Throughput], clients: int, processes: int) -> Throughput:

@@ -34,6 +34,7 @@ from orchestrator.analysis.derivation.start_phases import (
     sum_phases_ns,
 )
 from orchestrator.analysis.derivation.steady_state import Kind
+from orchestrator.analysis.derivation.throughput import ServedClients, derive_throughput
 from orchestrator.records.store import format_job_name, job_name
 from schemas.artefact import Artefact
 from schemas.event import NewShape, PhaseCost, Report, TensorCheck
@@ -53,8 +54,8 @@ class Figures:
     `steady_from` on, calls were steady, at `steady_level_ns`. `before_model_ns` and the next three are of the start: as
     measured, and the least that disturbances leave possible; `busy_share` is the share of the warm-up in which it used
     a core. Percentiles are of single calls. `largest_error` is the largest verified one, with the tolerance of its
-    tensor. `growth_slope` is that of memory, in bytes a call; None: not asked for. `phases` and `sketched` are JSON,
-    because they are rarely looked at.
+    tensor. `growth_slope` is that of memory, in bytes a call; None: not asked for. `throughput` is empty unless it was.
+    `phases` and `sketched` are JSON, because they are rarely looked at.
     """
 
     forked: bool
@@ -86,6 +87,7 @@ class Figures:
     memory: Mapping[MemoryMetric, float]
     growth_bytes: float
     growth_slope: float | None
+    throughput: tuple[ServedClients, ...]
     work_flops: int
     work_bytes: int
     peak_flops_per_s: float
@@ -251,6 +253,7 @@ def _make_figures(record: JobRecord, report: Report) -> Figures:
         memory=compute_memory_metrics(report),
         growth_bytes=measure_growth_per_call(report),
         growth_slope=measure_slope(report.growth) if report.growth else None,
+        throughput=derive_throughput(report),
         work_flops=report.work.flops,
         work_bytes=report.work.bytes,
         peak_flops_per_s=report.ceiling.flops_per_s,

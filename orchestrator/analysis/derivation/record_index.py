@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from orchestrator.analysis.derivation.disturbance import Flag
 from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
+from orchestrator.analysis.derivation.throughput import ServedClients
 from orchestrator.files.atomic import write_file
 from orchestrator.files.mapping import map_regular
 from orchestrator.records.provenance import hash_source
@@ -66,6 +67,7 @@ OBJECTS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "versions": TypeAdapter(dict[str, str]),
     "warnings": TypeAdapter(tuple[str, ...]),
     "notes": TypeAdapter(tuple[str, ...]),
+    "throughput": TypeAdapter(tuple[ServedClients, ...]),
     "new_shapes": TypeAdapter(tuple[NewShape, ...]),
     "likeness": TypeAdapter(Likeness),
 }

@@ -24,6 +24,16 @@ def test_latency_asks_for_single_calls(
     assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).timing.latency_calls == calls
 
 
+def test_clients_at_once_are_a_list_of_numbers(inside: Callable[..., Any]) -> None:
+    asked = ("plan", "--frameworks", "numpy", "--env", "current", "--tasks", "forward", "--json", "--concurrency")
+    said = inside(*asked, "1, 2,8")
+    assert SweepSpec.model_validate(json.loads(said.out)["sweep"]).timing.concurrency == (1, 2, 8)
+    for wrong in ("0", "1,x", "300"):
+        refused = inside(*asked, wrong)
+        assert refused.code == ExitCode.USAGE
+        assert "timing.concurrency" in refused.err
+
+
 @pytest.mark.parametrize(
     ("words", "pairs"),
     [((), "asked"), (("--pairs", "all"), "all"), (("all.toml",), "all"), (("all.toml", "--pairs", "asked"), "asked")],

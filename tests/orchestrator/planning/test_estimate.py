@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.planning import estimate
-from schemas.event import Report
+from schemas.event import PhaseCost, Report
 from schemas.job import Cell, Timing
 from schemas.models import ModelSource
 from schemas.record import JobRecord
@@ -16,6 +16,24 @@ def test_what_jobs_took_lately_is_what_they_will_take(make_cell: MakeCell, make_
     known = estimate.seconds_by_mode([make_record()])
     assert known == {"numpy:eager": 2.0}
     assert estimate.estimate_job_s(make_cell("numpy:eager"), Timing(), known) == 2.0
+
+
+def test_what_only_some_sweeps_ask_for_is_no_part_of_what_others_take(
+    make_record: MakeRecord, make_report: Callable[..., Report]
+) -> None:
+    report = make_report()
+    served = PhaseCost(name="throughput", wall_ns=500_000_000, cpu_ns=0)
+    record = make_record(result=report.model_copy(update={"phases": (*report.phases, served)}))
+    assert estimate.seconds_by_mode([record]) == {"numpy:eager": pytest.approx(1.5)}
+
+
+def test_clients_at_once_take_rounds_and_further_processes(make_cell: MakeCell) -> None:
+    cell, known = make_cell("numpy:eager"), {"numpy:eager": 2.0}
+    took = [
+        estimate.estimate_job_s(cell, Timing(concurrency=clients), known, cores=2)
+        for clients in ((), (1,), (1, 2), (1, 2, 5))
+    ]
+    assert took == pytest.approx([2.0, 2 + 1.3, 2 + 3 * 1.3 + 1, 2 + 5 * 1.3 + 4])
 
 
 def test_jobs_that_failed_say_nothing_about_time(make_record: MakeRecord) -> None:

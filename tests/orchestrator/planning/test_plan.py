@@ -47,6 +47,29 @@ def test_a_mistake_is_named_with_what_would_be_right(
         build_plan(SweepSpec.model_validate({"axes": AXES | axes} | said), (0, 1))
 
 
+@pytest.mark.parametrize("axes", [{"tasks": ("forward", "backward")}, {"tasks": ("train-sgd",)}, {}])
+def test_what_is_no_request_has_no_clients(axes: dict[str, object]) -> None:
+    sweep = SweepSpec.model_validate({"axes": AXES | axes, "timing": {"concurrency": [1, 2]}})
+    with pytest.raises(UsageError, match=r"--concurrency measures requests: .*; choose --tasks forward"):
+        build_plan(sweep, (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("clients", "threads", "cores"),
+    [((), (1,), 0), ((1,), (1,), 1), ((4, 1), (1,), 4), ((2,), (1, 3), 6), ((9,), (1,), 8)],
+)
+def test_all_cells_share_the_cores_for_clients_as_many_as_these_have_threads(
+    clients: tuple[int, ...], threads: tuple[int, ...], cores: int
+) -> None:
+    axes = {"frameworks": ["numpy"], "workloads": ["mlp"], "tasks": ["forward"], "threads": threads}
+    sweep = SweepSpec.model_validate({"axes": axes, "timing": {"concurrency": clients}})
+    planned = build_plan(sweep, tuple(range(8)))
+    jobs = [planned.build_job(cell, 1, 1) for cell in planned.cells]
+    assert {len(job.shared_cpus) for job in jobs} == {cores}
+    assert all(set(job.cpus) <= set(job.shared_cpus) for job in jobs if cores)
+    assert planned.cores_needed == max(cores, *threads)
+
+
 def test_a_sweep_of_refused_cells_alone_is_a_mistake(make_plan: MakePlan) -> None:
     with pytest.raises(UsageError, match="nothing to run: numpy does not compute in bfloat16"):
         make_plan("numpy", axes={"dtype": ("bfloat16",)})

@@ -177,8 +177,12 @@ def test_where_a_sweep_runs_is_no_part_of_what_it_is(source: Path) -> None:
     assert provenance.make_identity(elsewhere, 1, (), source) == provenance.make_identity(SWEEP, 1, (), source)
 
 
-def test_a_setting_that_is_new_and_unused_leaves_the_identity_of_earlier_runs(source: Path) -> None:
-    plain, asked = (SWEEP.model_copy(update={"timing": Timing(growth_calls=calls)}) for calls in (0, 100))
-    assert provenance.dump_for_hash(plain)["timing"].keys() == Timing().model_dump().keys() - {"growth_calls"}
-    assert provenance.dump_for_hash(asked)["timing"]["growth_calls"] == 100
+@pytest.mark.parametrize(("name", "value"), [("growth_calls", 100), ("concurrency", [1, 2])])
+def test_a_setting_that_is_new_and_unused_leaves_the_identity_of_earlier_runs(
+    source: Path, name: str, value: object
+) -> None:
+    plain, asked = (SWEEP.model_copy(update={"timing": Timing.model_validate(said)}) for said in ({}, {name: value}))
+    added = provenance.ADDED_SETTINGS["timing"]
+    assert provenance.dump_for_hash(plain)["timing"].keys() == Timing().model_dump().keys() - added.keys()
+    assert provenance.dump_for_hash(asked)["timing"][name] == value
     assert provenance.make_identity(plain, 1, (), source) != provenance.make_identity(asked, 1, (), source)

@@ -34,6 +34,7 @@ PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
         "latency",
         "memory",
         "growth",
+        "throughput",
         "profile",
         "reference",
         "report",
