@@ -56,6 +56,8 @@ class Framework(Model):
     variables: dict[str, str] = {}
     exporter: str = ""
     """The framework that exports its models as artefacts. Empty: it builds them itself."""
+    exported_suffix: str = ".onnx"
+    """The suffix of these artefacts."""
     implementation: str = ""
     """The file of a workload that it runs. Empty: the one named after it, or after its exporter."""
     also_needs: dict[str, str] = {}
@@ -311,6 +313,29 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 summary="a CompiledModel of the model that torch.onnx.export wrote",
                 saves="OpenVINO IR",
                 suffix=".tar",
+            ),
+        ),
+    ),
+    Framework(
+        name="litert",
+        title="LiteRT",
+        package="ai_edge_litert",
+        distributions=("ai-edge-litert",),
+        requirement="ai-edge-litert==2.3.0",
+        environment="litert",
+        start_s=0.6,
+        variables=THREAD_VARIABLES,
+        dtypes=("float32",),
+        exporter="tensorflow",
+        exported_suffix=".tflite",
+        also_needs={"tensorflow": "tensorflow-cpu==2.21.0"},
+        cannot=FORWARD_ONLY,
+        modes=(
+            Mode(
+                name="interpreter",
+                summary="an Interpreter of the model that TensorFlow's converter wrote",
+                saves="LiteRT file",
+                suffix=".tflite",
             ),
         ),
     ),

@@ -57,14 +57,15 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
         model = built.flat if isinstance(built, HasFlatForm) else built
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"):
-        if path.suffix == ".onnx":
+        if path.suffix == exporter.SUFFIX:
             exporter.export(model, example, problem.infer_axes(), path)
         else:
             with tempfile.TemporaryDirectory() as folder:
-                exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
-                # Imported only for a conversion: writing ONNX needs no second framework.
+                source = Path(folder, f"model{exporter.SUFFIX}")
+                exporter.export(model, example, problem.infer_axes(), source)
+                # Imported only for a conversion: the exporter's own format needs no second framework.
                 converter = importlib.import_module(f"{exporters.__name__}.{spec.cell.framework}")
-                converter.convert(Path(folder, "model.onnx"), path)
+                converter.convert(source, path)
     return ()
 
 

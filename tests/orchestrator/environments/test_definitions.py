@@ -90,11 +90,14 @@ def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
-        ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow?"),
-        ("zzz", "unknown environment 'zzz'; valid: bad, current, jax, locked, onnxruntime, openvino, tensorflow,"),
+        ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow or tensorflow-export?"),
+        ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow or tensorflow-export?"),
+        (
+            "zzz",
+            "unknown environment 'zzz'; valid: bad, current, jax, litert, locked, onnxruntime, openvino, tensorflow,",
+        ),
         ("tensorflow@latest", "'latest' is not a version; write it as in tensorflow@2.20"),
-        ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow?"),
+        ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow or tensorflow-export?"),
         ("bad", "the environment bad: 'tensorflow=2' is an invalid requirement"),
         ("bad@1", "the environment bad: 'tensorflow=2' is an invalid requirement"),
         ("locked", "cannot read its lock /no/such/file"),

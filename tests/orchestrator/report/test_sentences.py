@@ -153,6 +153,7 @@ TITLES = {
     "jax": "JAX",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "litert": "LiteRT",
     "numpy": "NumPy",
     "synthetic": "synthetic",
 }
