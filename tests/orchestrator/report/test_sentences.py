@@ -154,6 +154,7 @@ TITLES = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "litert": "LiteRT",
+    "executorch": "ExecuTorch",
     "numpy": "NumPy",
     "synthetic": "synthetic",
 }

@@ -17,8 +17,8 @@ from tests.selection import mark_long
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
 
-MODES = {"onnxruntime": "session", "openvino": "compiled", "litert": "interpreter"}
-PREPARED_IN = {"onnxruntime": ["load"], "openvino": ["load", "compile"], "litert": ["load"]}
+MODES = {"onnxruntime": "session", "openvino": "compiled", "litert": "interpreter", "executorch": "xnnpack"}
+PREPARED_IN = {"onnxruntime": ["load"], "openvino": ["load", "compile"], "litert": ["load"], "executorch": ["load"]}
 KNOWN = {framework.name: framework for framework in FRAMEWORKS if framework.name in MODES}
 FIXED = {"fixed_length": 1}
 
@@ -42,7 +42,9 @@ Spec = Callable[..., JobSpec]
 Export = Callable[[JobSpec], Artefact]
 
 each_framework = pytest.mark.parametrize("framework", MODES)
-each_of_torch = pytest.mark.parametrize("framework", [name for name in MODES if KNOWN[name].exporter == "torch"])
+each_of_onnx = pytest.mark.parametrize("framework", [name for name in MODES if KNOWN[name].exported_suffix == ".onnx"])
+# ExecuTorch's runtime takes PyTorch's tensors, and imports PyTorch.
+each_without_its_exporter = pytest.mark.parametrize("framework", [name for name in MODES if name != "executorch"])
 each_job = pytest.mark.parametrize(
     ("framework", "workload", "sizes", "dtype"),
     mark_long(
@@ -173,6 +175,15 @@ def test_a_file_for_litert_holds_no_list_of_tensors_whose_size_is_open(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_xnnpacks_pool_has_the_threads_of_the_cell(spec: Spec, export: Export, work: "Work") -> None:
+    job = spec("executorch", "mlp", threads=2)
+    found = work(job.model_copy(update={"artefact": export(job)})).report
+    pool = next(setting for setting in found.settings if setting.name == "threads of XNNPACK's pool")
+    assert (pool.asked, pool.got) == ("2", "2")
+    assert [setting for setting in found.settings if not setting.honoured] == []
+    assert found.verification.reason == ""
+
+
 def test_without_equal_settings_a_session_is_as_shipped(spec: Spec, export: Export, work: "Work") -> None:
     job = spec("onnxruntime", "mlp")
     shipped = job.cell.model_copy(update={"track": "defaults"})
@@ -191,7 +202,7 @@ def test_a_precision_that_openvino_chooses_as_shipped_is_recorded_and_a_lower_on
     assert (found.verification.reason == "") == (precision == "f32")
 
 
-@each_framework
+@each_without_its_exporter
 def test_what_is_measured_runs_without_what_exported_it(
     spec: Spec, export: Export, python: "Python", framework: str
 ) -> None:
@@ -221,7 +232,7 @@ def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, wor
 
 
 @pytest.mark.long
-@each_of_torch
+@each_of_onnx
 def test_a_loop_that_was_exported_for_one_length_is_wrong_where_there_are_others(
     spec: Spec, export: Export, work: "Work", framework: str
 ) -> None:
