@@ -56,10 +56,16 @@ class Framework(Model):
     variables: dict[str, str] = {}
     exporter: str = ""
     """The framework that exports its models as artefacts. Empty: it builds them itself."""
+    exported_suffix: str = ".onnx"
+    """The suffix of these artefacts."""
     implementation: str = ""
     """The file of a workload that it runs. Empty: the one named after it, or after its exporter."""
     also_needs: dict[str, str] = {}
     """Requirements by package, for the environment that exports its models."""
+    export_environment: str = Field(
+        default_factory=lambda known: f"{known['exporter']}-export" if known.get("exporter") else ""
+    )
+    """That environment. Those who name the same one share it, with the requirements of all."""
     beside: tuple[str, ...] = ()
     """Further requirements of its environment, for features whose dependencies it does not declare."""
     environment: str = CURRENT
@@ -311,6 +317,54 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 summary="a CompiledModel of the model that torch.onnx.export wrote",
                 saves="OpenVINO IR",
                 suffix=".tar",
+            ),
+        ),
+    ),
+    Framework(
+        name="litert",
+        title="LiteRT",
+        package="ai_edge_litert",
+        distributions=("ai-edge-litert",),
+        requirement="ai-edge-litert==2.3.0",
+        environment="litert",
+        start_s=0.6,
+        variables=THREAD_VARIABLES,
+        dtypes=("float32",),
+        exporter="tensorflow",
+        exported_suffix=".tflite",
+        also_needs={"tensorflow": "tensorflow-cpu==2.21.0"},
+        cannot=FORWARD_ONLY,
+        modes=(
+            Mode(
+                name="interpreter",
+                summary="an Interpreter of the model that TensorFlow's converter wrote",
+                saves="LiteRT file",
+                suffix=".tflite",
+            ),
+        ),
+    ),
+    Framework(
+        name="executorch",
+        title="ExecuTorch",
+        package="executorch",
+        distributions=("executorch", "torch"),
+        requirement="executorch==1.5.1",
+        beside=("torch==2.13.0",),  # its runtime takes PyTorch's tensors, and its wheel does not require PyTorch
+        environment="executorch",
+        start_s=6.0,
+        variables=THREAD_VARIABLES | TORCH_BLAS,
+        dtypes=("float32",),
+        exporter="torch",
+        exported_suffix=".pte",
+        also_needs={"torch": "torch==2.13.0", "executorch": "executorch==1.5.1"},
+        export_environment="executorch",
+        cannot=FORWARD_ONLY,
+        modes=(
+            Mode(
+                name="xnnpack",
+                summary="a Method of the model that torch.export captured and XNNPACK's partitioner lowered",
+                saves="ExecuTorch program",
+                suffix=".pte",
             ),
         ),
     ),

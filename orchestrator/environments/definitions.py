@@ -18,7 +18,6 @@ from schemas.catalog import CUDA_REQUIREMENTS, WORKER_REQUIREMENTS
 from schemas.environment import CURRENT, EnvironmentFile, EnvironmentSpec, EnvironmentSpecs
 
 VERSION_SIGN = "@"
-EXPORT_SUFFIX = "-export"
 BUILT_IN = "built in"
 # Files that exist where NVIDIA's driver is loaded.
 GPU_FILES = ("dev/nvidiactl", "proc/driver/nvidia/version")
@@ -92,7 +91,7 @@ class EnvironmentDefinitions:
 
 def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefinition]:
     """Yield one for each framework that names an environment, and for each that exports models for others."""
-    exporters: dict[str, dict[str, str]] = {}
+    exporting: dict[str, tuple[str, dict[str, str]]] = {}
     for framework in load_frameworks().values():
         if framework.environment != CURRENT:
             # Some frameworks publish their CUDA build as another package or extra.
@@ -106,12 +105,15 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
                 serves=framework.name,
             )
         if framework.exporter:
-            exporters.setdefault(framework.exporter, {}).update(framework.also_needs)
-    for exporter, needed in exporters.items():
-        name = f"{exporter}{EXPORT_SUFFIX}"
-        yield EnvironmentDefinition(
-            name=name, stem=name, origin=BUILT_IN, requirements=tuple(needed.values()), serves=exporter
-        )
+            named = exporting.setdefault(framework.export_environment, (framework.exporter, {}))
+            named[1].update(framework.also_needs)
+    own = {framework.environment for framework in load_frameworks().values()}
+    for name, (exporter, needed) in exporting.items():
+        # Some runtimes bring what exports for them, so their own environment does both.
+        if name not in own:
+            yield EnvironmentDefinition(
+                name=name, stem=name, origin=BUILT_IN, requirements=tuple(needed.values()), serves=exporter
+            )
 
 
 def definition_from_spec(name: str, spec: EnvironmentSpec, origin: str) -> EnvironmentDefinition:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orchestrator.environments import interpreters
 from orchestrator.environments.cache import EnvironmentCache, find_cache_folder, hold_environments
-from orchestrator.environments.definitions import EXPORT_SUFFIX, EnvironmentDefinitions
+from orchestrator.environments.definitions import EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
 from orchestrator.errors import UsageError, check_utf8
 from orchestrator.registry.frameworks import load_frameworks
@@ -95,8 +95,8 @@ class Environments:
 
         It is the cell's, unless that is made here and another framework exports.
         """
-        exporter = load_frameworks()[cell.framework].exporter
-        return cell.environment if is_external(cell) or not exporter else f"{exporter}{EXPORT_SUFFIX}"
+        named = load_frameworks()[cell.framework].export_environment
+        return cell.environment if is_external(cell) or not named else named
 
     def choose_reference_environment(self, cell: Cell, framework: str) -> str:
         """Return the environment of a framework that computes a cell's expected results.

@@ -27,7 +27,7 @@ def needs_artefact(cell: Cell, workload: Workload) -> bool:
 
 def artefact_suffix(cell: Cell) -> str:
     """Return the file suffix of a cell's artefact; some frameworks accept only their own."""
-    return find_mode(cell).suffix if cell.origin == "file" else ".onnx"
+    return find_mode(cell).suffix if cell.origin == "file" else load_frameworks()[cell.framework].exported_suffix
 
 
 def keep_failure(jobs: JobRunner, spec: JobSpec, failed: JobRecord) -> JobRecord:

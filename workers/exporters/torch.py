@@ -11,6 +11,8 @@ from workers.errors import Unsupported, summarise_error
 from workers.frameworks.torch_flat import FlatModule, has_nested_outputs
 from workers.interfaces import Shape
 
+SUFFIX = ".onnx"
+
 
 def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: Path) -> None:
     """Export a model with dynamic axes wherever a size in `shapes` is None.

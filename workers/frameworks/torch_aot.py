@@ -22,6 +22,15 @@ def export_forward(subject: Subject) -> Any:
     """
     subject.require_forward("AOTInductor packages the forward graph alone, and gradients need a backward graph")
     require_compiler()
+    return capture_forward(subject)
+
+
+def capture_forward(subject: Subject) -> Any:
+    """Capture the forward graph, with every axis open whose size the inputs decide.
+
+    Raises:
+        Unsupported: the graph would hold for the example's sizes only.
+    """
     axes = list_open_axes(subject)
     try:
         # A module that takes any number of tensors has one argument for all of them.

@@ -1,7 +1,5 @@
 """The task `export`: write the model of a cell to a file that other processes load."""
 
-import importlib
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +46,7 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
     cell = make_exporter_cell(spec.cell)
     with ledger.phase("import"):
         framework = frameworks.import_framework(cell.framework)(cell)
-        exporter = importlib.import_module(f"{exporters.__name__}.{cell.framework}")
+        write = exporters.load_writer(cell.framework, spec.cell.framework, path.suffix)
     with ledger.phase("build"):
         own = spec.model_copy(update={"cell": cell})
         problem = make_problem(own, package)
@@ -57,14 +55,7 @@ def export_model(spec: JobSpec, package: str, path: Path, ledger: Ledger) -> Seq
         model = built.flat if isinstance(built, HasFlatForm) else built
         example = framework.arrays(problem.input_sets[0])
     with ledger.phase("export"):
-        if path.suffix == ".onnx":
-            exporter.export(model, example, problem.infer_axes(), path)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                exporter.export(model, example, problem.infer_axes(), Path(folder, "model.onnx"))
-                # Imported only for a conversion: writing ONNX needs no second framework.
-                converter = importlib.import_module(f"{exporters.__name__}.{spec.cell.framework}")
-                converter.convert(Path(folder, "model.onnx"), path)
+        write(model, example, problem.infer_axes(), path)
     return ()
 
 

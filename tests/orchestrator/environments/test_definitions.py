@@ -54,6 +54,14 @@ def test_what_exports_has_an_environment_apart_from_what_loads(tmp_path: Path) -
     assert not any(each.startswith("torch") for each in found(tmp_path, "onnxruntime").all_requirements)
 
 
+def test_a_runtime_that_brings_what_exports_for_it_has_one_environment_for_both(tmp_path: Path) -> None:
+    found_names = list(definitions(tmp_path).list_all())
+    assert found_names.count("executorch") == 1
+    assert found(tmp_path, "executorch").requirements == ("executorch==1.5.1", "torch==2.13.0")
+    assert found(tmp_path, "executorch").serves == "executorch"
+    assert "executorch==1.5.1" not in found(tmp_path, "torch-export").requirements
+
+
 @pytest.mark.parametrize("sign", ["dev/nvidiactl", "proc/driver/nvidia/version"])
 def test_a_machine_with_a_gpu_has_cuda_builds_where_these_are_other_packages(tmp_path: Path, sign: str) -> None:
     assert not definitions(tmp_path).has_gpu
@@ -90,11 +98,14 @@ def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
-        ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow?"),
-        ("zzz", "unknown environment 'zzz'; valid: bad, current, jax, locked, onnxruntime, openvino, tensorflow,"),
+        ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow or tensorflow-export?"),
+        ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow or tensorflow-export?"),
+        (
+            "zzz",
+            "unknown environment 'zzz'; valid: bad, current, executorch, jax, litert, locked, onnxruntime, openvino,",
+        ),
         ("tensorflow@latest", "'latest' is not a version; write it as in tensorflow@2.20"),
-        ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow?"),
+        ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow or tensorflow-export?"),
         ("bad", "the environment bad: 'tensorflow=2' is an invalid requirement"),
         ("bad@1", "the environment bad: 'tensorflow=2' is an invalid requirement"),
         ("locked", "cannot read its lock /no/such/file"),

@@ -170,6 +170,21 @@ def test_models_are_exported_in_an_environment_for_that_unless_the_cells_own_is_
     assert environments.find_for_job(spec.model_copy(update={"purpose": Export(path="/file")})).name == "torch-export"
 
 
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("litert:interpreter", "tensorflow-export"),
+        ("executorch:xnnpack", "executorch"),
+        ("openvino:compiled", "torch-export"),
+    ],
+)
+def test_the_catalog_names_the_environment_that_exports(
+    environments: Environments, make_cell: MakeCell, label: str, name: str
+) -> None:
+    cell = make_cell(label, environment=label.partition(":")[0])
+    assert environments.choose_export_environment(cell) == name
+
+
 def test_only_what_is_not_there_is_missing(environments: Environments, make_cell: MakeCell) -> None:
     cells = [make_cell(environment=name) for name in ("tiny", "tiny@0.1", CURRENT)]
     assert [each.name for each in environments.list_missing(cells)] == ["tiny@0.1"]

@@ -153,6 +153,8 @@ TITLES = {
     "jax": "JAX",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "litert": "LiteRT",
+    "executorch": "ExecuTorch",
     "numpy": "NumPy",
     "synthetic": "synthetic",
 }

@@ -17,13 +17,15 @@ from tests.selection import mark_long
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
 
-MODES = {"onnxruntime": "session", "openvino": "compiled"}
-PREPARED_IN = {"onnxruntime": ["load"], "openvino": ["load", "compile"]}
+MODES = {"onnxruntime": "session", "openvino": "compiled", "litert": "interpreter", "executorch": "xnnpack"}
+PREPARED_IN = {"onnxruntime": ["load"], "openvino": ["load", "compile"], "litert": ["load"], "executorch": ["load"]}
+KNOWN = {framework.name: framework for framework in FRAMEWORKS if framework.name in MODES}
 FIXED = {"fixed_length": 1}
 
 WITHOUT_ITS_EXPORTER = """
 import sys
 from pathlib import Path
+import numpy
 from schemas.job import Cell
 from workers.frameworks import import_framework
 from workers.session import prepare_step
@@ -31,7 +33,8 @@ from workers.measurement.phases import Ledger
 name, path = sys.stdin.read().split()
 framework = import_framework(name)(Cell(framework=name, mode="", workload="mlp", task="forward"))
 framework.apply_settings()
-prepare_step(framework, framework.build(Path(path), {}), (), (), Ledger(lambda _: None))
+example = framework.arrays([numpy.zeros((3, 32))])
+prepare_step(framework, framework.build(Path(path), {}), example, ((3, 32),), Ledger(lambda _: None))
 print(sorted({"torch", "onnx", "onnxscript", "tensorflow", "jax"} & set(sys.modules)))
 """
 
@@ -39,6 +42,9 @@ Spec = Callable[..., JobSpec]
 Export = Callable[[JobSpec], Artefact]
 
 each_framework = pytest.mark.parametrize("framework", MODES)
+each_of_onnx = pytest.mark.parametrize("framework", [name for name in MODES if KNOWN[name].exported_suffix == ".onnx"])
+# ExecuTorch's runtime takes PyTorch's tensors, and imports PyTorch.
+each_without_its_exporter = pytest.mark.parametrize("framework", [name for name in MODES if name != "executorch"])
 each_job = pytest.mark.parametrize(
     ("framework", "workload", "sizes", "dtype"),
     mark_long(
@@ -57,12 +63,13 @@ each_job = pytest.mark.parametrize(
 def spec(ask: "Ask") -> Spec:
     """Return a function that makes a forward job with a batch of three. It skips the test if a package is missing."""
 
-    def of(framework: str, workload: str, sizes: dict[str, int] | None = None, dtype: str = "float32") -> JobSpec:
-        (known,) = (each for each in FRAMEWORKS if each.name == framework)
-        for package in (known.package, *known.also_needs):
+    def of(
+        framework: str, workload: str, sizes: dict[str, int] | None = None, dtype: str = "float32", threads: int = 1
+    ) -> JobSpec:
+        for package in (KNOWN[framework].package, *KNOWN[framework].also_needs):
             if find_spec(package) is None:
                 pytest.skip(f"{package} is not installed")
-        return ask(framework, MODES[framework], workload, sizes, task="forward", dtype=dtype, batch=3)
+        return ask(framework, MODES[framework], workload, sizes, task="forward", dtype=dtype, batch=3, threads=threads)
 
     return of
 
@@ -74,9 +81,11 @@ def export(work: "Work", tmp_path_factory: pytest.TempPathFactory) -> Export:
     folder = tmp_path_factory.mktemp("artefacts")
 
     def of(spec: JobSpec) -> Artefact:
-        name = spec.cell.model_copy(update={"framework": "any", "mode": ""}).id
+        suffix = KNOWN[spec.cell.framework].exported_suffix
+        # How many threads run it makes no difference to a file.
+        name = spec.cell.model_copy(update={"framework": "any", "mode": "", "threads": 1}).id + suffix
         if name not in kept:
-            ended = work(spec.model_copy(update={"purpose": ExportPurpose(path=str(folder / f"{name}.onnx"))}))
+            ended = work(spec.model_copy(update={"purpose": ExportPurpose(path=str(folder / name))}))
             assert isinstance(ended.events[-1], Exported), ended.log
             kept[name] = ended.events[-1].artefact
         return kept[name]
@@ -134,6 +143,47 @@ def test_the_settings_of_a_compiled_model_are_read_back_from_it(
     assert settings["EXECUTION_DEVICES"] == "CPU"
 
 
+def test_an_interpreters_threads_are_counted_and_its_denormals_kept(spec: Spec, export: Export, work: "Work") -> None:
+    job = spec("litert", "mlp", threads=2)
+    settings = work(job.model_copy(update={"artefact": export(job)})).report.settings
+    assert {setting.name: (setting.asked, setting.got) for setting in settings if setting.name == "threads"} == {
+        "threads": ("2", "2")
+    }
+    assert next(setting.got for setting in settings if setting.name == "denormals") == "kept"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("workload", ["rnn", "lstm_tagger"])
+def test_an_interpreter_runs_a_loop_whose_length_the_inputs_decide(
+    spec: Spec, loaded: Callable[[JobSpec], Report], workload: str
+) -> None:
+    found = loaded(spec("litert", workload)).verification
+    assert found.reason == ""
+    assert len({check.inputs.partition(", ")[0] for check in found.checks}) > 2
+
+
+@pytest.mark.long
+def test_a_file_for_litert_holds_no_list_of_tensors_whose_size_is_open(
+    spec: Spec, work: "Work", tmp_path: Path
+) -> None:
+    job = spec("litert", "tree_lstm")
+    last = work(job.model_copy(update={"purpose": ExportPurpose(path=str(tmp_path / "model.tflite"))})).events[-1]
+    assert isinstance(last, Failure)
+    assert last.outcome == "unsupported"
+    assert last.reason.startswith("TensorFlow cannot convert it to operations of LiteRT: failed to legalize operation ")
+    assert "TensorList" in last.reason
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_xnnpacks_pool_has_the_threads_of_the_cell(spec: Spec, export: Export, work: "Work") -> None:
+    job = spec("executorch", "mlp", threads=2)
+    found = work(job.model_copy(update={"artefact": export(job)})).report
+    pool = next(setting for setting in found.settings if setting.name == "threads of XNNPACK's pool")
+    assert (pool.asked, pool.got) == ("2", "2")
+    assert [setting for setting in found.settings if not setting.honoured] == []
+    assert found.verification.reason == ""
+
+
 def test_without_equal_settings_a_session_is_as_shipped(spec: Spec, export: Export, work: "Work") -> None:
     job = spec("onnxruntime", "mlp")
     shipped = job.cell.model_copy(update={"track": "defaults"})
@@ -152,7 +202,7 @@ def test_a_precision_that_openvino_chooses_as_shipped_is_recorded_and_a_lower_on
     assert (found.verification.reason == "") == (precision == "f32")
 
 
-@each_framework
+@each_without_its_exporter
 def test_what_is_measured_runs_without_what_exported_it(
     spec: Spec, export: Export, python: "Python", framework: str
 ) -> None:
@@ -182,7 +232,7 @@ def test_a_loop_over_a_length_that_stays_open_cannot_be_exported(spec: Spec, wor
 
 
 @pytest.mark.long
-@each_framework
+@each_of_onnx
 def test_a_loop_that_was_exported_for_one_length_is_wrong_where_there_are_others(
     spec: Spec, export: Export, work: "Work", framework: str
 ) -> None:
