@@ -14,7 +14,7 @@ from schemas.limits import Limits
 from schemas.models import ModelSource
 
 Task = Literal["forward", "backward", "train-sgd", "train-adam", "train-adamw", "train-own"]
-Dtype = Literal["float32", "float64", "bfloat16"]
+Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 Device = Literal["cpu", "cuda"]
 Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]

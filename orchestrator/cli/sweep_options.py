@@ -60,7 +60,7 @@ OPTIMIZER = Annotated[
     ),
 ]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
-DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
+DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16,float16")]
 THREADS = Annotated[str | None, typer.Option(help="comma-separated thread counts")]
 DEVICE = Annotated[str | None, typer.Option(help="comma-separated: cpu,cuda")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]

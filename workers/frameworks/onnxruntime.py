@@ -28,8 +28,8 @@ class Framework:
         self._cell = cell
         self._parity = cell.track == "parity"
         self.options = onnxruntime.SessionOptions()
-        # NumPy measures what the machine can do, in the cell's dtype.
-        self.arithmetic = host.Framework(cell)
+        # NumPy measures what the machine can do.
+        self.arithmetic = host.make_arithmetic(cell)
         self._dtypes: Sequence[str] = ()
         self.session: Any = None
 

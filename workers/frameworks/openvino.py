@@ -29,7 +29,7 @@ class Framework:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._core = openvino.Core()
-        self.arithmetic = host.Framework(cell)
+        self.arithmetic = host.make_arithmetic(cell)
         self.more: dict[str, str] = {}
         self._dtypes: Sequence[str] = ()
         self._compiled: Any = None

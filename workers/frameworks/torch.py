@@ -135,7 +135,10 @@ class Framework:
         """Return the cell's dtype for floating-point numbers; None: an integer keeps its type."""
         if not is_floating(value):
             return None
-        return self._dtype.to_complex() if np.iscomplexobj(value) else self._dtype
+        if not np.iscomplexobj(value):
+            return self._dtype
+        # PyTorch has a complex dtype of half precision, but hardly an operation in it.
+        return torch.complex64 if self._dtype == torch.float16 else self._dtype.to_complex()
 
     def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> ModelSource:
         # The inputs have types of their own from now on, so another instance measures what the machine can do.

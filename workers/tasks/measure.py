@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report
-from schemas.job import JobSpec
+from schemas.job import Cell, JobSpec
 from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, CONTINUED, FIRST, LAST, LATER, SECOND, SET, WITHIN
 from workers import errors, frameworks
 from workers.interfaces import HasArithmetic, HasDistributions, ReusesOutputs, SeesCompilers
@@ -271,7 +271,7 @@ def look_thoroughly(
         return None, Ceiling(flops_per_s=0, bytes_per_s=0)
     alone = noise.make_sample_watch(len(spec.cpus) or 1)
     slowdown = yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns, alone)
-    return slowdown, measure_roofline(session, spec.cell.threads)
+    return slowdown, measure_roofline(spec.cell, session)
 
 
 def measure_new_shapes(session: Session, step: "Step", ledger: Ledger) -> tuple[NewShape, ...]:
@@ -369,13 +369,20 @@ def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Le
         return growth.measure_growth(call_step, min(spec.timing.growth_calls, int(LONGEST_GROWTH_NS / call_ns)))
 
 
-def measure_roofline(session: Session, threads: int) -> Ceiling:
-    """Measure the peak rates of this process with its threads."""
+def measure_roofline(cell: Cell, session: Session) -> Ceiling:
+    """Measure the peak rates of this process with its threads.
+
+    A framework may compute products of float16 in float32, and faster than its operator for them: float32 counts too.
+    """
+    from workers.frameworks import numpy as host
     from workers.measurement import peak_rates
 
-    framework = session.framework
+    framework, size = session.framework, session.problem.itemsize
     able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
-    return peak_rates.measure_ceiling(able, session.problem.itemsize, threads)
+    found = peak_rates.measure_ceiling(able, size, cell.threads)
+    if cell.dtype != "float16" or cell.device != "cpu":
+        return found
+    return peak_rates.join_ceilings(found, peak_rates.measure_ceiling(host.make_arithmetic(cell), size, cell.threads))
 
 
 def start_observing(

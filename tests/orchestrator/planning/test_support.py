@@ -14,7 +14,7 @@ def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it
     plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")})
     (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
     assert refused.dtype == "bfloat16"
-    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32 or float64"
+    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32, float64 or float16"
 
 
 def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_plan: MakePlan) -> None:
