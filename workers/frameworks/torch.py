@@ -24,6 +24,7 @@ from workers.frameworks import (
     to_tuple,
     torch_aot,
     torch_compile,
+    torch_int8,
     torch_package,
     torch_saved,
     torch_script,
@@ -51,7 +52,13 @@ def call_eagerly(subject: Subject) -> Call:
     return subject.flatten(subject.call)
 
 
-MODES: Modes = {"eager": ((None, call_eagerly),), **torch_script.MODES, **torch_compile.MODES, **torch_aot.MODES}
+MODES: Modes = {
+    "eager": ((None, call_eagerly),),
+    **torch_script.MODES,
+    **torch_compile.MODES,
+    **torch_aot.MODES,
+    **torch_int8.MODES,
+}
 
 
 class Framework:
@@ -170,6 +177,7 @@ class Framework:
         if isinstance(model, ModelSource):
             return Prepared("load", lambda: self._load_package(model))
         subject, phases = self._make_subject(model, example, shapes), MODES[self._cell.mode]
+        self._subject = subject
         if isinstance(model, AdaptedModel):
             phases = require_capture(phases, self._cell.mode)
             if model.dropout is not None:
@@ -183,6 +191,9 @@ class Framework:
             return self._make_step(model, call)
 
         return chain_phases(phases, subject, finish_step)
+
+    def make_unquantised_step(self) -> Step:
+        return make_forward_step(call_eagerly(self._subject))
 
     def get_verified_step(self, step: Step) -> Step:
         return step if self._prepare_verified is None else self._prepare_verified()

@@ -15,9 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report
 from schemas.job import Cell, JobSpec
-from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, CONTINUED, FIRST, LAST, LATER, SECOND, SET, WITHIN
+from schemas.judging import (
+    AFTER,
+    BEFORE,
+    BEGINNING,
+    CHANGES_INPUTS,
+    CONTINUED,
+    FIRST,
+    LAST,
+    LATER,
+    SECOND,
+    SET,
+    UNQUANTISED,
+    WITHIN,
+)
 from workers import errors, frameworks
-from workers.interfaces import HasArithmetic, HasDistributions, ReusesOutputs, SeesCompilers
+from workers.interfaces import HasArithmetic, HasDistributions, Quantises, ReusesOutputs, SeesCompilers
 from workers.measurement import memory, nvml
 from workers.measurement.input_exchange import InputExchange
 from workers.measurement.phases import Ledger
@@ -101,7 +114,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     grown = measure_growth(spec, session, watch, ledger, min(samples) / calls)
     if not problem.is_streaming and problem.new_shapes:
         seen_first = measure_new_shapes(session, step, ledger)
-    conditions = save_in_float64(spec, package, session, ledger)
+    conditions = save_other_forms(spec, package, session, ledger)
     with ledger.phase("report"):
         installed = read_versions((*spec.distributions, *list_own_distributions(framework)))
         warned += nvml.list_notes(spec.cell.device)
@@ -250,6 +263,12 @@ def save_next_step(session: Session, watch: Stopwatch, step: "Step") -> None:
         session.results.add_results(f"{SET}{number}", CONTINUED, made)
 
 
+def save_other_forms(spec: JobSpec, package: str, session: Session, ledger: Ledger) -> list[str]:
+    """Save what other forms of the model compute, where that is due; return what readers must know."""
+    save_unquantised(spec, session, ledger)
+    return save_in_float64(spec, package, session, ledger)
+
+
 def save_in_float64(spec: JobSpec, package: str, session: Session, ledger: Ledger) -> list[str]:
     """Save results as computed in float64, where they are due; return what readers must know."""
     from workers.tasks import recheck
@@ -259,6 +278,17 @@ def save_in_float64(spec: JobSpec, package: str, session: Session, ledger: Ledge
     with ledger.phase("verify"):
         said = recheck.save_in_float64(spec, package, session.problem, session.results, ledger)
     return [said] if said else []
+
+
+def save_unquantised(spec: JobSpec, session: Session, ledger: Ledger) -> None:
+    """Save the results of the model that a mode in 8 bits was made of, which are held to the tolerance of its dtype."""
+    framework = session.framework
+    if spec.thorough and spec.cell.is_quantised and isinstance(framework, Quantises):
+        with ledger.phase("verify"):
+            # The sets of the session hold other values by now: timed inputs are exchanged.
+            inputs = framework.arrays(session.problem.input_sets[0])
+            results = framework.to_numpy(framework.make_unquantised_step()(*inputs))
+            session.results.add_results(f"{SET}0", UNQUANTISED, results)
 
 
 def look_thoroughly(
@@ -377,6 +407,8 @@ def measure_roofline(cell: Cell, session: Session) -> Ceiling:
     from workers.frameworks import numpy as host
     from workers.measurement import peak_rates
 
+    if cell.is_quantised:  # its products are of 8-bit integers, whose rate nothing here measures
+        return Ceiling(flops_per_s=0, bytes_per_s=0)
     framework, size = session.framework, session.problem.itemsize
     able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
     found = peak_rates.measure_ceiling(able, size, cell.threads)

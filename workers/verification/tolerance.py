@@ -107,6 +107,9 @@ MAX_TOLERANCE_IN_FLOAT64 = 1e-8
 # A loss, or a move, that is a smaller part of what it was in the first steps is rounding.
 NEGLIGIBLE_PART = 1e-6
 
+# A tensor of class scores has at least an axis of examples and two classes.
+FEWEST_AXES, FEWEST_COLUMNS = 2, 2
+
 LOSS = "loss"
 OUTPUT = "output"
 MOVE = "move of "
@@ -276,6 +279,7 @@ class Expectation:
             passed=error <= tolerance,
             error=error if math.isfinite(error) else None,
             worst=worst if math.isfinite(worst) else None,
+            equal_argmax=compute_equal_argmax(got, self.tensors[tensor]) if tensor.startswith(OUTPUT) else None,
         )
 
     def _measure_errors(self, tensor: str, got: Array) -> tuple[float, float]:
@@ -284,6 +288,17 @@ class Expectation:
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
         largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
+
+
+def compute_equal_argmax(got: Array, due: Array) -> float | None:
+    """Return the share of rows along the last axis whose largest value is where the reference's is.
+
+    Return None for a tensor that has no such rows: of less than two axes or two columns, or of other numbers than real
+    ones. Of equal largest values, the first counts.
+    """
+    if due.ndim < FEWEST_AXES or due.shape[-1] < FEWEST_COLUMNS or due.size == 0 or due.dtype.kind != "f":
+        return None
+    return float(np.mean(np.argmax(got, axis=-1) == np.argmax(due, axis=-1)))
 
 
 def join_largest(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
