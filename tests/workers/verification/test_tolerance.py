@@ -25,6 +25,7 @@ from workers.verification.tolerance import (
     can_have_jumped,
     can_jump,
     cast_all,
+    compute_equal_argmax,
     compute_moves,
     compute_scale,
     explain_checks,
@@ -573,3 +574,32 @@ def test_a_gradient_that_jumps_on_inputs_that_are_not_drawn_proves_nothing() -> 
     drawn, derived = (Precision(Noisy(due, {})).check_tensors(got, "now", is_drawn=each) for each in (True, False))
     assert [check.tensor for check in drawn if not check.passed] == ["gradient of w"]
     assert [check.tensor for check in derived] == ["loss"]
+
+
+@pytest.mark.parametrize(
+    ("due", "got", "share"),
+    [
+        ([[1.0, 2.0], [2.0, 1.0]], [[1.0, 2.0], [2.0, 1.0]], 1.0),
+        ([[1.0, 2.0], [2.0, 1.0]], [[2.0, 1.0], [2.0, 1.0]], 0.5),
+        (
+            [[[1.0, 2.0], [2.0, 1.0]], [[0.0, 1.0], [3.0, 4.0]]],
+            [[[2.0, 1.0], [2.0, 1.0]], [[0.0, 1.0], [3.0, 4.0]]],
+            0.75,
+        ),
+        ([[1.0, 1.0]], [[5.0, 5.0]], 1.0),
+        ([1.0, 2.0], [2.0, 1.0], None),
+        ([[1.0], [2.0]], [[2.0], [1.0]], None),
+        ([[1j, 2.0]], [[1j, 2.0]], None),
+    ],
+)
+def test_rows_have_equal_arg_max_where_the_largest_value_is_at_the_same_place(
+    due: object, got: object, share: float | None
+) -> None:
+    assert compute_equal_argmax(np.array(got), np.array(due)) == share
+
+
+def test_only_outputs_have_a_share_of_equal_arg_max() -> None:
+    (output,) = judged(Known([[1.0, 2.0]]), [[1.0, 2.5]])
+    assert output.equal_argmax == 1
+    gradient = judged(Known(loss=1.0, gradient=[[1.0, 2.0]]), 1.0, [[1.0, 2.0]], task="backward")[1]
+    assert gradient.equal_argmax is None
