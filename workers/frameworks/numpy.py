@@ -16,6 +16,9 @@ from workers.precision import check_precision
 from workers.references.training import Training
 
 
+HALF_DTYPES = ("bfloat16", "float16")
+
+
 class NumpyTrainer:
     """Training in NumPy, behind the protocol of every framework."""
 
@@ -101,8 +104,8 @@ class Framework:
 
 
 def make_arithmetic(cell: Cell) -> Framework:
-    """Return the NumPy that measures the peak rates of a runtime whose graphs of float16 compute in float32.
+    """Return the NumPy that measures the peak rates of what computes half precision in float32.
 
-    Without BLAS, NumPy's own products in float16 are a hundred times as slow.
+    Without BLAS, NumPy's own products in float16 are a hundred times as slow, and it has no bfloat16.
     """
-    return Framework(cell.model_copy(update={"dtype": "float32"}) if cell.dtype == "float16" else cell)
+    return Framework(cell.model_copy(update={"dtype": "float32"}) if cell.dtype in HALF_DTYPES else cell)

@@ -402,7 +402,7 @@ def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Le
 def measure_roofline(cell: Cell, session: Session) -> Ceiling:
     """Measure the peak rates of this process with its threads.
 
-    A framework may compute products of float16 in float32, and faster than its operator for them: float32 counts too.
+    A framework may compute layers of half precision in float32, and faster than its product: float32 counts too.
     """
     from workers.frameworks import numpy as host
     from workers.measurement import peak_rates
@@ -412,7 +412,7 @@ def measure_roofline(cell: Cell, session: Session) -> Ceiling:
     framework, size = session.framework, session.problem.itemsize
     able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
     found = peak_rates.measure_ceiling(able, size, cell.threads)
-    if cell.dtype != "float16" or cell.device != "cpu":
+    if cell.dtype not in host.HALF_DTYPES or cell.device != "cpu":
         return found
     return peak_rates.join_ceilings(found, peak_rates.measure_ceiling(host.make_arithmetic(cell), size, cell.threads))
 

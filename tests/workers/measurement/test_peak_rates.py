@@ -112,7 +112,11 @@ def test_of_two_ceilings_the_higher_rates_count() -> None:
     assert joined == Ceiling(flops_per_s=3, bytes_per_s=4)
 
 
-def test_the_arithmetic_of_a_runtime_in_float16_is_that_of_float32() -> None:
-    (value,) = make_arithmetic(CELL.model_copy(update={"dtype": "float16"})).arrays([np.ones(2)])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_arithmetic_of_half_precision_is_that_of_float32(dtype: str) -> None:
+    (value,) = make_arithmetic(CELL.model_copy(update={"dtype": dtype})).arrays([np.ones(2)])
     assert value.dtype == np.float32
+
+
+def test_numpy_itself_computes_in_float16() -> None:
     assert NumPy(CELL.model_copy(update={"dtype": "float16"})).arrays([np.ones(2)])[0].dtype == np.float16
