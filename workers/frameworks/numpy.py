@@ -15,7 +15,6 @@ from workers.outputs import flatten_outputs
 from workers.precision import check_precision
 from workers.references.training import Training
 
-
 HALF_DTYPES = ("bfloat16", "float16")
 
 
