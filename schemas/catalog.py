@@ -207,7 +207,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 summary="torch.ao.quantization.quantize_dynamic: linear and recurrent layers in 8 bits; forward only",
                 sibling="eager",
                 dtypes=("float32",),
-                deprecated="PyTorch 2.10 deprecated torch.ao.quantization for the package torchao",
+                deprecated="PyTorch deprecated torch.ao.quantization for the package torchao",
                 unsaved="quantised weights are made anew in each process",
             ),
         ),

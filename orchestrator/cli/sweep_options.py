@@ -104,7 +104,7 @@ GROWTH = Annotated[
 ]
 COMPARE_BY = Annotated[
     str | None,
-    typer.Option(help="also compare each mode with itself along an axis: threads, dtype, batch, length, environment"),
+    typer.Option(help="also compare each mode with itself along an axis: threads, dtype, precision, batch, length"),
 ]
 BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 10m or 1h (default: 5m)")]
 PRECISION = Annotated[
