@@ -31,6 +31,8 @@ class Mode(Model):
     suffix: str = ""
     unsaved: str = "it has no graph that could be saved"
     cached: bool = False
+    dtypes: tuple[Dtype, ...] = ()
+    """The dtypes of its cells. Empty: all of its framework."""
     compile_s: NonNegativeFloat = 0.0
     """Seconds that it needs in addition to the framework's `start_s`, for estimates only."""
 
@@ -206,6 +208,14 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 cached=True,
                 compile_s=30,
             ),
+            Mode(
+                name="int8-dynamic",
+                summary="torch.ao.quantization.quantize_dynamic: linear and recurrent layers in 8 bits; forward only",
+                sibling="eager",
+                dtypes=("float32",),
+                deprecated="PyTorch deprecated torch.ao.quantization for the package torchao",
+                unsaved="quantised weights are made anew in each process",
+            ),
         ),
     ),
     Framework(
@@ -286,7 +296,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         environment="onnxruntime",
         start_s=0.6,
         variables=THREAD_VARIABLES,
-        dtypes=("float32", "float64"),
+        dtypes=("float32", "float64", "float16"),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
         cannot=FORWARD_ONLY,
@@ -296,6 +306,20 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 summary="an InferenceSession of the model that torch.onnx.export wrote",
                 saves="ONNX file",
                 suffix=".onnx",
+            ),
+            Mode(
+                name="int8-dynamic",
+                summary="the session in 8 bits by quantize_dynamic: each call finds the ranges of its values",
+                sibling="session",
+                dtypes=("float32",),
+                unsaved="its file is quantised anew in each process",
+            ),
+            Mode(
+                name="int8-static",
+                summary="the session in 8 bits by quantize_static: ranges are calibrated on the drawn inputs",
+                sibling="session",
+                dtypes=("float32",),
+                unsaved="its file is quantised anew in each process",
             ),
         ),
     ),
@@ -307,7 +331,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         environment="openvino",
         start_s=0.9,
         variables=THREAD_VARIABLES,
-        dtypes=("float32",),
+        dtypes=("float32", "float16"),
         exporter="torch",
         also_needs=TORCH_TO_ONNX,
         cannot=FORWARD_ONLY,
@@ -317,6 +341,13 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 summary="a CompiledModel of the model that torch.onnx.export wrote",
                 saves="OpenVINO IR",
                 suffix=".tar",
+            ),
+            Mode(
+                name="int8",
+                summary="the compiled model in 8 bits by nncf.quantize: ranges are calibrated on the drawn inputs",
+                sibling="compiled",
+                dtypes=("float32",),
+                unsaved="its graph is quantised anew in each process",
             ),
         ),
     ),
@@ -376,7 +407,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         implementation="reference",
         start_s=0.3,
         variables=THREAD_VARIABLES | {BLAS: "{threads}"},
-        dtypes=NUMPY_DTYPES,
+        dtypes=(*NUMPY_DTYPES, "float16"),
         modes=(
             Mode(
                 name="eager",

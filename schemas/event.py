@@ -134,6 +134,13 @@ class TensorCheck(Model):
         description="signed sums of the values: the distance of two sketches estimates that of the values; empty: not "
         "made, as after the first block, or a value is not finite",
     )
+    equal_argmax: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of rows along the last axis whose largest value is where the reference's is; null: not an "
+        "output of a forward pass with at least two axes of real numbers",
+    )
 
 
 class Verification(Model):

@@ -14,7 +14,7 @@ from schemas.limits import Limits
 from schemas.models import ModelSource
 
 Task = Literal["forward", "backward", "train-sgd", "train-adam", "train-adamw", "train-own"]
-Dtype = Literal["float32", "float64", "bfloat16"]
+Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 Device = Literal["cpu", "cuda"]
 Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]
@@ -26,6 +26,9 @@ Threads = Annotated[int, Field(ge=1, le=4096)]
 LONGEST_NS = 3_600_000_000_000
 Nanoseconds = Annotated[int, Field(ge=0, le=LONGEST_NS)]
 
+
+# A mode whose name begins with this computes products in 8-bit integers. Its inputs and outputs have the cell's dtype.
+INT8 = "int8"
 
 TRAINING_TASKS: tuple[Task, ...] = ("train-sgd", "train-adam", "train-adamw", "train-own")
 # The task whose update comes from the file of a user's model.
@@ -62,6 +65,18 @@ class Cell(Model):
         """Return the name for people: framework and mode, and the variant if there are several."""
         clone = f" (A/A{self.replica if self.replica > 1 else ''})" if self.replica else ""
         return f"{self.framework}:{self.mode}" + (f" {self.variant}" if self.variant else "") + clone
+
+    @property
+    def is_quantised(self) -> bool:
+        """Return whether its mode computes products in 8-bit integers."""
+        return self.mode.startswith(INT8)
+
+    @property
+    def precision(self) -> str:
+        """Return the precision of its products: its dtype, or `int8`, with the dtype if that is not the usual one."""
+        if not self.is_quantised:
+            return self.dtype
+        return INT8 if self.dtype == "float32" else f"{INT8} from {self.dtype}"
 
     @property
     def workload_key(self) -> str:

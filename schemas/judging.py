@@ -28,6 +28,8 @@ BEFORE = "before all timing"
 AFTER = "after all timing"
 # A step of training from where the timed ones have ended.
 CONTINUED = "the step after all timed ones"
+# The model in floating point that a mode in 8 bits was made of.
+UNQUANTISED = "before it was quantised"
 IN_FLOAT64 = "in float64"
 AT_ONCE = "at once with others"
 TIMED = (LAST, WITHIN, LATER)

@@ -44,7 +44,7 @@ def choose_dtype(value: Array, dtype: DTypeLike) -> DTypeLike:
         return dtype
     if np.dtype(dtype) == np.longdouble:
         return np.clongdouble
-    # No smaller complex dtype exists, so bfloat16 has the partner of float32.
+    # No smaller complex dtype exists, so bfloat16 and float16 have the partner of float32.
     return np.complex128 if np.dtype(dtype) == np.float64 else np.complex64
 
 

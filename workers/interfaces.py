@@ -259,6 +259,22 @@ class HasDistributions(Protocol):
 
 
 @runtime_checkable
+class SupportsCalibration(Protocol):
+    """A framework with modes that choose the ranges of 8-bit numbers by values seen beforehand."""
+
+    def calibrate(self, input_sets: Sequence[tuple[Any, ...]]) -> None:
+        """Keep sets of inputs, in the framework's arrays, for the coming step."""
+
+
+@runtime_checkable
+class Quantises(Protocol):
+    """A framework with modes that compute in 8-bit integers."""
+
+    def make_unquantised_step(self) -> Step:
+        """Make a step of the model in floating point that the timed step was made of."""
+
+
+@runtime_checkable
 class HasArithmetic(Protocol):
     """A framework whose arrays have no operators."""
 

@@ -69,7 +69,7 @@ def check_weight_precision(dtypes: Mapping[str, object], cell: Cell, place: str 
 
 def has_precision(dtype: str, cell: Cell, *, more_is_fine: bool = False) -> bool:
     """Return whether a floating-point dtype is that of a cell, or its complex partner."""
-    if dtype == "complex64" and cell.dtype == "bfloat16":  # no complex dtype is smaller
+    if dtype == "complex64" and cell.dtype in ("bfloat16", "float16"):  # no complex dtype is smaller
         return True
     found, due = DIGITS[dtype], DIGITS[cell.dtype]
     return found == due or (more_is_fine and found > due)

@@ -14,7 +14,14 @@ from schemas.job import Device, JobSpec
 from schemas.model_files import get_kind
 from workers import artefacts, frameworks, workloads
 from workers.errors import Unsupported
-from workers.interfaces import HasImplementation, HasWorkloads, OpensFiles, Prepared, SupportsRestoring
+from workers.interfaces import (
+    HasImplementation,
+    HasWorkloads,
+    OpensFiles,
+    Prepared,
+    SupportsCalibration,
+    SupportsRestoring,
+)
 from workers.measurement.phases import Ledger
 from workers.settings import SettingsLog
 
@@ -66,6 +73,8 @@ def complete_session(spec: JobSpec, package: str, framework: "Framework", ledger
     with ledger.phase("build"):
         model = build_model(spec, package, framework, problem)
         input_sets = [framework.arrays(inputs) for inputs in problem.input_sets]
+        if isinstance(framework, SupportsCalibration):
+            framework.calibrate(input_sets)
     results = ResultsWriter(Path(spec.results) if spec.results else None)
     return Session(framework, problem, model, input_sets, spec.cell.device, results)
 

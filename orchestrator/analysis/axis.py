@@ -8,29 +8,36 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
+from orchestrator.analysis.accuracy import Accuracy
 from orchestrator.analysis.compare import MARGIN, Comparison, Scores, compare_pairs
 from orchestrator.analysis.derivation.process import Job, Process
-from orchestrator.analysis.process_scores import group_by_cell, score_processes, select_measured_jobs
+from orchestrator.analysis.process_scores import group_by_cell, score_processes
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.statistics.looks import ALPHA, PLANNED, LookRule
-from orchestrator.records.axes import CELL_AXES, AxisValue, collect_series, get_axis_value
+from orchestrator.records.axes import (
+    CELL_AXES,
+    PRECISION,
+    AxisValue,
+    collect_series,
+    find_floating_mode,
+    get_axis_value,
+)
 from orchestrator.records.labels import format_title, shorten_paths
 from schemas.job import Cell
 
 Unit = Literal["call", "example"]
 
+# The places of dtypes in a table along precisions, the last one first.
+PLACES: Final = {"float64": 4, "float32": 3, "bfloat16": 2, "float16": 1}
+
+# The value that others are compared with, where it is not the first.
+USUAL_BASES: Final = {PRECISION: "float32"}
+
 # Axes along which a call computes the same. Along any other axis, calls do different work.
 SAME_WORK: Final = frozenset(CELL_AXES) - {"batch", "task", "shapes"}
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """The largest error of a cell's results against the float64 reference, and the tolerance of that tensor."""
-
-    error: float
-    tolerance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,39 +128,52 @@ def compare_along_axis(
     cells = [result.cell for result in results.values()]
     shown = shorten_paths(cell.environment for cell in cells) if axis == "environment" else {}
     of_cell, together = group_by_cell(jobs), defaultdict[str, list[AxisRow]](list)
-    for series in collect_series(cells, axis):
-        rows = make_rows([results[cell.id] for cell in series], axis, baseline, of_cell, shown)
+    for series in map(partial(sort_series, axis=axis), collect_series(cells, axis)):
+        rows = make_rows([results[cell.id] for cell in series], axis, baseline, shown)
         together[format_title(series[0], without=axis)].extend(rows)
     unit: Unit = "example" if axis == "batch" else "call"
     return tuple(compare_rows(title, axis, unit, rows, of_cell, margin, looks) for title, rows in together.items())
 
 
+def sort_series(series: Sequence[Cell], axis: str) -> Sequence[Cell]:
+    """Return the cells of a mode in the order of its table: as they were asked for, and precisions from high to low."""
+    if axis != PRECISION:
+        return series
+    return sorted(series, key=lambda cell: (cell.is_quantised, -PLACES.get(cell.dtype, 0)))
+
+
 def make_rows(
-    results: Sequence[Result],
-    axis: str,
-    baseline: str | None,
-    processes: Mapping[str, Sequence[Process]],
-    shown: Mapping[str, str],
+    results: Sequence[Result], axis: str, baseline: str | None, shown: Mapping[str, str]
 ) -> Iterator[AxisRow]:
     """Yield the rows of one mode, not yet compared. `shown` are the short forms of environments."""
     base = choose_base(results, axis, baseline)
     for result in results:
         yield AxisRow(
             # The label of a cell may contain its environment, which a row along environments has as its value.
-            mode=result.cell.label if axis == "environment" else result.label,
+            mode=name_row_mode(result, axis),
             axis=axis,
             value=find_value(result.cell, axis, shown),
             base=None if base is None else find_value(base.cell, axis, shown),
             result=result,
-            accuracy=find_accuracy(processes.get(result.cell.id, ())),
+            accuracy=result.accuracy,
         )
 
 
+def name_row_mode(result: Result, axis: str) -> str:
+    """Return the name of the mode of a row: along precisions, that of the floating-point mode of one in 8 bits."""
+    label = result.cell.label if axis == "environment" else result.label
+    return (
+        label.replace(f":{result.cell.mode}", f":{find_floating_mode(result.cell)}", 1) if axis == PRECISION else label
+    )
+
+
 def choose_base(results: Sequence[Result], axis: str, baseline: str | None) -> Result | None:
-    """Return the result at the requested value, or else the first that was measured or still may be."""
+    """Return the result at the requested value, at the usual one, or the first, if it was measured or still may be."""
     hopeful = [each for each in results if each.outcome in ("measured", None)]
-    asked = (each for each in hopeful if str(get_axis_value(each.cell, axis)) == baseline)
-    return next(asked, next(iter(hopeful), None))
+    due = USUAL_BASES.get(axis, "")
+    asked = [each for each in hopeful if str(get_axis_value(each.cell, axis)) == baseline]
+    usual = [each for each in hopeful if get_axis_value(each.cell, axis) == due]
+    return next(iter([*asked, *usual, *hopeful]), None)
 
 
 def find_value(cell: Cell, axis: str, shown: Mapping[str, str]) -> AxisValue:
@@ -199,13 +219,3 @@ def score_units(processes: Iterable[Process], cell: Cell, unit: Unit) -> Scores:
         least={block: score - less for block, score in found.least.items()},
         samples={block: tuple(score - less for score in scores) for block, scores in found.samples.items()},
     )
-
-
-def find_accuracy(processes: Iterable[Process]) -> Accuracy | None:
-    """Return the largest verified error of a cell over its measured jobs; None without a check."""
-    found = [
-        Accuracy(each.figures.largest_error, each.figures.its_tolerance)
-        for each in select_measured_jobs(processes)
-        if each.figures and each.figures.largest_error is not None and each.figures.its_tolerance is not None
-    ]
-    return max(found, key=lambda each: each.error, default=None)

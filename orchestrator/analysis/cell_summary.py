@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from orchestrator.analysis.accuracy import summarise_accuracy
 from orchestrator.analysis.costs.growth import summarise_slopes
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import summarise_new_shapes
@@ -101,6 +102,7 @@ def summarise_verification(figures: Sequence[Figures]) -> dict[str, Any]:
         "growth_bytes": find_median([each.growth_bytes for each in figures] or [0.0]),
         "inputs_sha256": next((each.inputs_sha256 for each in figures), ""),
         "likeness": next((each.likeness for each in figures), Likeness()),
+        "accuracy": summarise_accuracy(figures),
         "sketched": next(filter(None, map(read_sketches, figures)), ()),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.analysis.accuracy import Accuracy
 from orchestrator.analysis.compare import Comparison, index_both_ways
 from orchestrator.analysis.costs.cost_curve import CostCurve
 from orchestrator.analysis.costs.new_shapes import NewShapes
@@ -76,6 +77,8 @@ class Result:
     """The user's model that it runs; None: a workload."""
     likeness: Likeness = dataclasses.field(default_factory=Likeness)
     """The comparison of its model with the first one of the sweep, and with the right answers."""
+    accuracy: Accuracy | None = None
+    """The errors of its results; None: nothing was compared."""
     sketched: tuple[TensorCheck, ...] = ()
     """The checks of its first results, with what is needed to compare these with another cell's; empty: not made."""
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
+from orchestrator.analysis.accuracy import Accuracy
 from orchestrator.analysis.costs.throughput import Throughput, find_best
 from orchestrator.analysis.derivation.percentiles import PERCENTILES
 from orchestrator.analysis.job_rows import Row, cell_to_columns
@@ -78,11 +79,21 @@ def result_to_row(result: Result) -> Row:
         "error_to_first": result.likeness.error,
         "right_answers": result.likeness.right,
         "answers": result.likeness.answers,
+        **accuracy_to_columns(result.accuracy),
         **intervals_to_columns(times, "_ns", sound=sound),
         "loop_overhead_ns": finite_or_none(result.overhead_ns),
         **intervals_to_columns(memory, "_bytes", sound=sound),
         **growth_to_columns(result.growth if sound else None),
         **throughput_to_columns(result.throughput if sound else ()),
+    }
+
+
+def accuracy_to_columns(accuracy: Accuracy | None) -> Row:
+    """Return the largest error, the tolerance of its tensor and the share of rows with equal arg-max."""
+    return {
+        "largest_error": accuracy.error if accuracy else None,
+        "error_tolerance": accuracy.tolerance if accuracy else None,
+        "equal_argmax": accuracy.equal_argmax if accuracy else None,
     }
 
 

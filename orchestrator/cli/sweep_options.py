@@ -60,7 +60,7 @@ OPTIMIZER = Annotated[
     ),
 ]
 BATCH = Annotated[str | None, typer.Option(help="comma-separated batch sizes")]
-DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16")]
+DTYPE = Annotated[str | None, typer.Option(help="comma-separated: float32,float64,bfloat16,float16")]
 THREADS = Annotated[str | None, typer.Option(help="comma-separated thread counts")]
 DEVICE = Annotated[str | None, typer.Option(help="comma-separated: cpu,cuda")]
 TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read back) or defaults (as shipped)")]
@@ -110,7 +110,7 @@ CONCURRENCY = Annotated[
 ]
 COMPARE_BY = Annotated[
     str | None,
-    typer.Option(help="also compare each mode with itself along an axis: threads, dtype, batch, length, environment"),
+    typer.Option(help="also compare each mode with itself along an axis: threads, dtype, precision, batch, length"),
 ]
 BUDGET = Annotated[str | None, typer.Option(help="time limit for the sweep, such as 90s, 10m or 1h (default: 5m)")]
 PRECISION = Annotated[

@@ -70,7 +70,12 @@ class PeakRates:
         return cls(folder / FILE_NAME, hash_hardware(host), read_kept_rates(folder / FILE_NAME))
 
     def update_rates(self, cell: Cell, result: Result | None) -> Ceiling | None:
-        """Return the highest rates under a cell's conditions, those of this result included."""
+        """Return the highest rates under a cell's conditions, those of this result included.
+
+        No process measures a rate of 8-bit integers, so that of floating-point numbers bounds no mode in 8 bits.
+        """
+        if cell.is_quantised:
+            return None
         same = Conditions(machine=self.machine, device=cell.device, dtype=cell.dtype, threads=cell.threads)
         if isinstance(result, Report):
             self.rates[same] = max_ceiling(self.rates.get(same), result.ceiling)

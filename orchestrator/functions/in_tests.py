@@ -23,7 +23,7 @@ RESULT_PACKAGES = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax", "
 OWN_PLUGINS = ("plumbline", "orchestrator.functions.pytest_plugin", "no:terminal")
 
 # The dtypes of a cell, by that of a result. Results of other types are compared exactly or nearly so.
-DTYPES: Mapping[str, Dtype] = {"bfloat16": "bfloat16", "float64": "float64"}
+DTYPES: Mapping[str, Dtype] = {"bfloat16": "bfloat16", "float16": "float16", "float64": "float64"}
 
 
 class TestedResult(FunctionResult):

@@ -5,17 +5,19 @@ from typing import Final
 
 from orchestrator.errors import UsageError
 from orchestrator.planning.request import VARIANT
-from orchestrator.records.axes import CELL_AXES, check_axis, collect_series, format_axis_value, list_values
+from orchestrator.records.axes import CELL_AXES, PRECISION, check_axis, collect_series, format_axis_value, list_values
 from schemas.job import Cell, Dtype
 from schemas.sweep import SweepSpec
 
 USUAL_DTYPES: Final[tuple[Dtype, ...]] = ("float32", "bfloat16")
+USUAL_PRECISIONS: Final[tuple[Dtype, ...]] = ("float32", "float64", "bfloat16", "float16")
 
 # The request that gives an axis several values; on any other axis of a cell, its option does.
 FIXES: Final = {
     "environment": "name several with --env, or versions in --frameworks, as in tensorflow@2.20,tensorflow@2.21",
     "threads": "name several, as in --threads 1,2",
     "dtype": "name several, as in --dtype float32,bfloat16",
+    PRECISION: "name several, as in --dtype float32,float16, or a mode in 8 bits such as onnxruntime:int8-static",
     "batch": "name several, as in --batch 1,32",
     VARIANT: "name several folders, as in --workload ./old --workload ./new",
     "task": "name several, as in --tasks forward,backward",
@@ -28,6 +30,8 @@ def complete_axis(spec: SweepSpec, cores: int) -> SweepSpec:
         spec = spec.model_copy(update={"compare_by": VARIANT})
     usual: dict[str, object] = {"threads": tuple(sorted({1, cores})), "dtype": USUAL_DTYPES}
     axis = spec.compare_by
+    if axis == PRECISION and "dtype" not in spec.axes.model_fields_set:
+        return spec.model_copy(update={"axes": spec.axes.model_copy(update={"dtype": USUAL_PRECISIONS})})
     if axis not in usual or axis in spec.axes.model_fields_set:
         return spec
     return spec.model_copy(update={"axes": spec.axes.model_copy(update={axis: usual[axis]})})

@@ -13,6 +13,7 @@ from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.models import load_models
 from orchestrator.registry.workloads import resolve_workloads
+from schemas.job import INT8
 from schemas.sweep import Axes, CellSelector, SweepSpec
 from schemas.workloads import Workload
 
@@ -145,7 +146,10 @@ def widen_axes(axes: Axes, pick: CellSelector) -> Axes:
 
 
 def parse_framework(text: str) -> list[ModeChoice]:
-    """Parse `torch:script` into one mode, `torch` into all; `tensorflow@2.20` also names an environment."""
+    """Parse `torch:script` into one mode, `torch` into all; `tensorflow@2.20` also names an environment.
+
+    A mode in 8 bits computes something slightly different, so it has to be named itself.
+    """
     versioned, _, mode = text.partition(":")
     name = versioned.partition(VERSION_SIGN)[0]
     if name not in load_frameworks():
@@ -154,7 +158,10 @@ def parse_framework(text: str) -> list[ModeChoice]:
     if mode and mode not in modes:
         raise unknown_name_error(f"mode of {name}", mode, modes)
     environment = versioned if VERSION_SIGN in versioned else ""
-    return [ModeChoice(name, each, environment) for each in ([mode] if mode else modes)]
+    return [
+        ModeChoice(name, each, environment)
+        for each in ([mode] if mode else [each for each in modes if not each.startswith(INT8)])
+    ]
 
 
 def expand_alternatives(text: str) -> Iterator[str]:

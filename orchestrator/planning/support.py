@@ -1,5 +1,7 @@
 """The reasons why a cell cannot run on this machine."""
 
+from collections.abc import Sequence
+
 from orchestrator.environments.lookup import Environments
 from orchestrator.machine.fingerprint import list_gpus
 from orchestrator.registry.frameworks import load_frameworks
@@ -12,6 +14,7 @@ from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell
 from schemas.workloads import Workload
 
 EAGER = "eager"
+HALF_DTYPES = ("bfloat16", "float16")
 
 
 def explain_refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
@@ -30,13 +33,22 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
 
 def explain_hardware(cell: Cell, framework: Framework) -> str:
     """Explain why a framework lacks a cell's dtype or device here; empty if it has them."""
+    modes = [mode.dtypes for mode in framework.modes if mode.name == cell.mode and mode.dtypes]
+    if modes and cell.dtype not in modes[0]:
+        return f"{cell.framework}:{cell.mode} quantises a model in {join_choices(modes[0])}, not in {cell.dtype}"
     if cell.dtype not in framework.dtypes:
-        return f"{cell.framework} does not compute in {cell.dtype}; choose {' or '.join(framework.dtypes)}"
+        return f"{cell.framework} does not compute in {cell.dtype}; choose {join_choices(framework.dtypes)}"
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
     if cell.device == "cuda" and not list_gpus():
         return "this machine has no GPU with NVIDIA's driver"
     return ""
+
+
+def join_choices(names: Sequence[str]) -> str:
+    """Join names as alternatives: `float32, float64 or float16`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def explain_task(cell: Cell, framework: Framework) -> str:
@@ -46,8 +58,8 @@ def explain_task(cell: Cell, framework: Framework) -> str:
         return f"{cell.framework}:{cell.mode} cannot save a model: {mode.unsaved}"
     if cell.origin == "file" and trains:
         return "a saved model computes a forward or backward pass, but does not train"
-    if trains and cell.dtype == "bfloat16":
-        return f"{cell.task} in bfloat16 loses small changes of weights to rounding; train in float32 or float64"
+    if trains and cell.dtype in HALF_DTYPES:
+        return f"{cell.task} in {cell.dtype} loses small changes of weights to rounding; train in float32 or float64"
     reason = framework.cannot.get(cell.task)
     return f"{cell.framework} does not support {cell.task}: {reason}" if reason else ""
 

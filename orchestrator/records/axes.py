@@ -6,14 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from orchestrator.errors import UsageError
-from schemas.job import Cell
+from schemas.catalog import FRAMEWORKS
+from schemas.job import INT8, Cell
 
 AxisValue: TypeAlias = int | str
+
+# The dtype of a cell, or its mode in 8 bits, which is compared with the mode in floating point that it is made of.
+PRECISION: Final = "precision"
+FLOATING_MODES: Final = {
+    (each.name, mode.name): mode.sibling for each in FRAMEWORKS for mode in each.modes if mode.name.startswith(INT8)
+}
 
 # Fields of a cell that a comparison may run along. A parameter of a workload is an axis of its own name.
 CELL_AXES: Final = (
     "threads",
     "dtype",
+    PRECISION,
     "batch",
     "task",
     "device",
@@ -35,6 +43,8 @@ def list_axes(cells: Iterable[Cell]) -> list[str]:
 
 def get_axis_value(cell: Cell, axis: str) -> AxisValue | None:
     """Return the value of a cell on an axis; None if its workload has no such parameter."""
+    if axis == PRECISION:
+        return cell.mode if cell.is_quantised else cell.dtype
     value: AxisValue | None = getattr(cell, axis) if axis in CELL_AXES else cell.parameters.get(axis)
     return None if value == "" else value
 
@@ -52,11 +62,18 @@ def hash_other_values(cell: Cell, axis: str) -> str:
     """Return a text that is equal for cells with equal values on all other axes."""
     content = cell.model_dump()
     content["parameters"] = {name: value for name, value in cell.parameters.items() if name != axis}
-    if axis in CELL_AXES:
+    if axis == PRECISION:
+        content |= {"dtype": "", "mode": find_floating_mode(cell)}
+    elif axis in CELL_AXES:
         del content[axis]
     if axis == "variant":
         del content["code"]  # of two implementations, it is always another
     return json.dumps(content, sort_keys=True)
+
+
+def find_floating_mode(cell: Cell) -> str:
+    """Return the mode of a cell, or the one in floating point that a mode in 8 bits is made of."""
+    return FLOATING_MODES.get((cell.framework, cell.mode), cell.mode)
 
 
 def check_axis(cells: Sequence[Cell], axis: str, fix: str = "") -> None:
@@ -87,7 +104,7 @@ def format_axis_value(axis: str, value: AxisValue) -> str:
             return f"with {value} thread{'' if value == 1 else 's'}"
         case "batch":
             return f"of batch {value}"
-        case "dtype" | "environment":
+        case "dtype" | "precision" | "environment":
             return f"in {value}"
         case "device":
             return f"on {value}"

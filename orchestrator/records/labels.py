@@ -62,7 +62,8 @@ def format_title(cell: Cell, *, without: str = "") -> str:
     `without` is the axis that a comparison runs along: its value is left out, be it a parameter or another condition.
     """
     sizes = [text for name, text in format_parameters(cell).items() if name != without]
-    conditions = [text for name, text in format_conditions(cell).items() if name != without]
+    hidden = "dtype" if without == "precision" else without
+    conditions = [text for name, text in format_conditions(cell).items() if name != hidden]
     task = "" if without == "task" else f" {cell.task}"
     size = f" ({' '.join(sizes)})" if sizes else ""
     return ", ".join((f"{cell.workload}{task}{size}", *filter(None, conditions)))
@@ -99,7 +100,7 @@ def format_conditions(cell: Cell) -> dict[str, str]:
     """Return all other conditions of a cell's computation, in words; empty for the usual value."""
     return {
         "batch": f"batch {cell.batch}",
-        "dtype": cell.dtype,
+        "dtype": cell.precision,
         "threads": f"{cell.threads} thread{'s' if cell.threads > 1 else ''}",
         "device": cell.device,
         "track": "" if cell.track == "parity" else cell.track,

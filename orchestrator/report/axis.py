@@ -15,8 +15,9 @@ from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.analysis.statistics.looks import blocks_needed
-from orchestrator.format import fold_label, format_duration, format_ratio, format_ratio_range, to_printable
+from orchestrator.format import fold_label, format_duration, format_ratio, format_ratio_range, format_size, to_printable
 from orchestrator.records.axes import AxisValue, format_axis_value
+from orchestrator.report.sections.accuracy import format_equal_argmax
 from orchestrator.report.sentences import describe_claim
 from orchestrator.report.tables import FittingTable, make_table, name_column, number_columns
 
@@ -28,14 +29,26 @@ MAX_VALUE_LENGTH: Final = 10
 # With more pairs than this, sentences count the verdicts instead.
 MAX_SENTENCES: Final = 4
 
-# The heading of the figure that a table has for its axis alone; on any other axis, that is the first result.
-FIGURES: Final = {"threads": "speed-up,\nefficiency", "dtype": "largest\nerror", "batch": "time per\nexample"}
+# The headings of the figures that a table has for its axis alone; on any other axis, that is the first result.
+USUAL_FIGURES: Final = ("first\nresult",)
+FIGURES: Final[Mapping[str, tuple[str, ...]]] = {
+    "threads": ("speed-up,\nefficiency",),
+    "dtype": ("largest\nerror",),
+    "precision": ("largest\nerror", "equal\narg-max", "step\npeak"),
+    "batch": ("time per\nexample",),
+}
 
 
 def list_headings(axis: str, unit: str) -> tuple[str, ...]:
     """Return the headings of a table along an axis."""
-    figure = FIGURES.get(axis, "first\nresult")
-    return "mode", axis, "time per\ncall", figure, f"ratio per {unit}\n(95 % interval)", f"verdict\nper {unit}"
+    return (
+        "mode",
+        axis,
+        "time per\ncall",
+        *FIGURES.get(axis, USUAL_FIGURES),
+        f"ratio per {unit}\n(95 % interval)",
+        f"verdict\nper {unit}",
+    )
 
 
 def summarise_axis(tables: Sequence[AxisTable]) -> list[str]:
@@ -86,31 +99,32 @@ def count_verdicts(tables: Sequence[AxisTable]) -> Iterator[str]:
 
 
 def build_axis_table(table: AxisTable) -> RenderableType:
-    """Return the table of one computation along an axis. Below 80 columns, it goes without a figure."""
-    return FittingTable(lambda _: (draw_axis_table(table, figure=shown) for shown in (True, False)))
+    """Return the table of one computation along an axis. A narrow terminal goes without its figures."""
+    most = len(FIGURES.get(table.axis, USUAL_FIGURES))
+    return FittingTable(lambda _: (draw_axis_table(table, shown) for shown in range(most, -1, -1)))
 
 
-def draw_axis_table(table: AxisTable, *, figure: bool) -> Table:
-    """Draw the table, with or without the figure that belongs to its axis."""
-    mode, axis, *numbers, verdict = drop_figure(list_headings(table.axis, table.unit), figure=figure)
+def draw_axis_table(table: AxisTable, shown: int) -> Table:
+    """Draw the table with so many of the figures that belong to its axis."""
+    mode, axis, *numbers, verdict = drop_figures(list_headings(table.axis, table.unit), shown)
     # A parameter's name comes from a record. Rich would read brackets in a plain string as markup.
     values = Column(Text(to_printable(axis)), justify="right", overflow="fold")
     columns: list[Column | str] = [name_column(mode), values, *number_columns(*numbers), verdict]
     drawn, before = make_table(*columns, title=table.title, bold=True), ""
     for row in table.rows:
-        name, value, *cells, outcome = drop_figure(format_row(row), figure=figure)
+        name, value, *cells, outcome = drop_figures(format_row(row), shown)
         bad = row.result.outcome not in ("measured", None)
         head, dash, tail = outcome.partition("-")
         folded = Text(f"{head}{dash}\n{tail}" if dash else head, style="bold red" if bad else "")
-        shown = ("" if name == before else fold_label(name), fold_value(value), *cells)
-        drawn.add_row(*map(Text, shown), folded)
+        texts = ("" if name == before else fold_label(name), fold_value(value), *cells)
+        drawn.add_row(*map(Text, texts), folded)
         before = name
     return drawn
 
 
-def drop_figure(cells: tuple[str, ...], *, figure: bool) -> tuple[str, ...]:
-    """Return the cells of a row, with or without the figure that belongs to the axis."""
-    return cells if figure else (*cells[:3], *cells[4:])
+def drop_figures(cells: tuple[str, ...], shown: int) -> tuple[str, ...]:
+    """Return the cells of a row with so many of the figures that belong to the axis."""
+    return (*cells[: 3 + shown], *cells[-2:])
 
 
 def fold_value(value: str) -> str:
@@ -121,7 +135,9 @@ def fold_value(value: str) -> str:
 def format_row(row: AxisRow) -> tuple[str, ...]:
     """Return the text of a row, in the order of the headings. A cell that was not measured shows no time."""
     if row.result.outcome != "measured":
-        return row.mode, str(row.value), "n/a", "", "", row.result.outcome or "not run"
+        # The error of a wrong cell says how wrong it is.
+        figures = format_figures(row) if row.axis == "precision" else [""] * len(FIGURES.get(row.axis, USUAL_FIGURES))
+        return row.mode, str(row.value), "n/a", *figures, "", row.result.outcome or "not run"
     time, (ratio, verdict) = format_duration(row.result.floor_ns.estimate), ("", "")
     if row.value == row.base:
         ratio, verdict = "1", "baseline"
@@ -130,7 +146,16 @@ def format_row(row: AxisRow) -> tuple[str, ...]:
         ends = format_ratio_range(row.comparison.undisturbed or row.comparison.ratio, "–")
         ratio = format_ratio(row.comparison.ratio.estimate) + (f" ({ends})" if ends else "")
         verdict = str(row.comparison.verdict)
-    return row.mode, str(row.value), time, format_figure(row), ratio, verdict
+    return row.mode, str(row.value), time, *format_figures(row), ratio, verdict
+
+
+def format_figures(row: AxisRow) -> tuple[str, ...]:
+    """Return the figures that belong to the axis, in the order of their headings."""
+    if row.axis != "precision":
+        return (format_figure(row),)
+    error, peak = f"{row.accuracy.error:.1e}" if row.accuracy else "", row.result.memory.get("step_peak")
+    share = format_equal_argmax(row.accuracy) if row.accuracy else ""
+    return error, share, format_size(peak.estimate) if peak else ""
 
 
 def format_figure(row: AxisRow) -> str:
@@ -156,7 +181,7 @@ def write_axis_notes(tables: Sequence[AxisTable], run: Run) -> list[str]:
         notes.append("Ratios and verdicts are of the time per example: the time per call divided by the batch.")
     elif axis not in SAME_WORK:
         notes.append(f"Ratios and verdicts are of the time per call; with another {axis}, a call does other work.")
-    if axis == "dtype":
+    if axis in ("dtype", "precision"):
         notes += describe_accuracies(rows)
     most = max((row.value for row in rows if axis == "threads" and isinstance(row.value, int)), default=0)
     if most > (cores := run.manifest.host.cores):
@@ -182,7 +207,10 @@ def describe_accuracies(rows: Sequence[AxisRow]) -> Iterator[str]:
         found = [row.accuracy for row in rows if row.value == value and row.accuracy is not None]
         if found:
             worst = max(found, key=lambda each: each.error)
-            said.append(f"{value} errs by {worst.error:.1e} at most (tolerance {worst.tolerance:.1e})")
+            ranked = [each for each in found if each.equal_argmax is not None]
+            least = min(ranked, key=lambda each: each.equal_argmax or 0.0, default=None)
+            equal = f"; arg-max equal in {format_equal_argmax(least)} at least" if least else ""
+            said.append(f"{value} errs by {worst.error:.1e} at most (tolerance {worst.tolerance:.1e}{equal})")
     if said:
         yield f"Verified against float64: {'; '.join(said)}. The ratios do not weigh accuracy against time."
 
@@ -215,6 +243,8 @@ def row_to_dict(row: AxisRow) -> dict[str, Any]:
         "efficiency": finite_or_none(row.efficiency) if threads else None,
         "largest_error": row.accuracy and row.accuracy.error,
         "tolerance": row.accuracy and row.accuracy.tolerance,
+        "equal_argmax": row.accuracy and row.accuracy.equal_argmax,
+        "step_peak_bytes": finite_or_none(peak.estimate) if (peak := row.result.memory.get("step_peak")) else None,
     }
 
 

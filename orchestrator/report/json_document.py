@@ -12,7 +12,16 @@ from orchestrator.report.machine import type_to_dict
 from orchestrator.report.nodes.document import nodes_to_dict
 from orchestrator.report.nodes.sentences import describe_next_sweep
 from orchestrator.report.nodes.types import describe_run_turnarounds
-from orchestrator.report.sections import agreement, breakeven, growth, new_shapes, price, saved_models, throughput
+from orchestrator.report.sections import (
+    accuracy,
+    agreement,
+    breakeven,
+    growth,
+    new_shapes,
+    price,
+    saved_models,
+    throughput,
+)
 from orchestrator.report.sentences import describe_group
 from orchestrator.report.summary import summarise_groups
 from orchestrator.report.values import comparison_to_dict, interval_to_dict
@@ -101,6 +110,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         "steadiness": result.steadiness,
         "latency_ns": {name: interval_to_dict(interval) for name, interval in result.latency_ns.items()} or None,
         "memory_bytes": {metric: interval_to_dict(interval) for metric, interval in result.memory.items()} or None,
+        "accuracy": accuracy.accuracy_to_dict(result.accuracy),
         "throughput": throughput.throughput_to_list(result.throughput),
         "growth_bytes_per_call": growth.growth_to_dict(result.growth),
         "grade": result.grade,

@@ -25,6 +25,7 @@ from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.overview import build_overview
 from orchestrator.report.repetition import split_shared_sentences
 from orchestrator.report.sections import (
+    accuracy,
     agreement,
     breakeven,
     calls,
@@ -62,7 +63,7 @@ DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 MAX_TABLES: Final = 60
 
 # Modules with tables about a group: the function of the same name is called on each of them.
-PARTS = (agreement, breakeven, latency, throughput, growth, new_shapes, saved_models, memory)
+PARTS = (agreement, breakeven, latency, throughput, growth, new_shapes, saved_models, memory, accuracy)
 
 
 def show_results(

@@ -18,6 +18,7 @@ def cell(dtype: str, task: str = "forward") -> Cell:
         ("float64", ["float64", "complex128"]),
         ("float32", ["complex64"]),
         ("bfloat16", ["torch.bfloat16", "complex64"]),
+        ("float16", ["torch.float16", "float16", "complex64"]),
     ],
 )
 def test_outputs_of_the_cells_precision_and_whole_numbers_pass(dtype: str, found: list[str]) -> None:
@@ -26,7 +27,14 @@ def test_outputs_of_the_cells_precision_and_whole_numbers_pass(dtype: str, found
 
 @pytest.mark.parametrize(
     ("dtype", "found"),
-    [("float64", "torch.float32"), ("bfloat16", "float32"), ("float32", "float64"), ("float64", "complex64")],
+    [
+        ("float64", "torch.float32"),
+        ("bfloat16", "float32"),
+        ("float16", "torch.bfloat16"),
+        ("float16", "float32"),
+        ("float32", "float64"),
+        ("float64", "complex64"),
+    ],
 )
 def test_an_output_of_another_precision_is_refused(dtype: str, found: str) -> None:
     with pytest.raises(Malformed, match=rf"returned {found.removeprefix('torch.')} as tensor 0.*computes in {dtype}"):

@@ -28,10 +28,13 @@ class Framework:
         self._cell = cell
         self._parity = cell.track == "parity"
         self.options = onnxruntime.SessionOptions()
-        # NumPy measures what the machine can do, in the cell's dtype.
-        self.arithmetic = host.Framework(cell)
+        # NumPy measures what the machine can do.
+        self.arithmetic = host.make_arithmetic(cell)
         self._dtypes: Sequence[str] = ()
         self.session: Any = None
+        self._source = Path()
+        self._calibration: Sequence[tuple[Any, ...]] = ()
+        self._operators: dict[str, str] = {}
 
     def apply_settings(self) -> None:
         """Set the options of the coming session."""
@@ -58,7 +61,26 @@ class Framework:
         return Path(source.file)
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
-        return Prepared("load", lambda: self._open_session(model))
+        if not self._cell.is_quantised:
+            return Prepared("load", lambda: self._open_session(model))
+        self._source = model
+        return Prepared("compile", lambda: self._prepare_quantised(model))
+
+    def calibrate(self, input_sets: Sequence[tuple[Any, ...]]) -> None:
+        self._calibration = input_sets
+
+    def make_unquantised_step(self) -> Step:
+        return self._open_session(self._source)
+
+    def _prepare_quantised(self, model: Path) -> Prepared[Step]:
+        # Imported only here: it needs the package onnx, and takes a second.
+        from workers.frameworks import onnxruntime_int8
+
+        # Calibration opens sessions with options of its own, and denormals are set by a process's first one.
+        self._open_session(model)
+        path = onnxruntime_int8.quantise_file(model, self._cell.mode, self._calibration)
+        self._operators = onnxruntime_int8.count_operators(path)
+        return Prepared("load", lambda: self._open_session(path))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return self.step(path, example, shapes)
@@ -84,6 +106,7 @@ class Framework:
             "graph optimisation": options.graph_optimization_level.name,
             "spinning": read_config_entry(options, SPINNING),
             "denormals": classify_denormals(float(tiny[0])),
+            **self._operators,
         }
         return pair_settings(asked, got)
 

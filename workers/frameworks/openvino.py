@@ -29,11 +29,13 @@ class Framework:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._core = openvino.Core()
-        self.arithmetic = host.Framework(cell)
+        self.arithmetic = host.make_arithmetic(cell)
         self.more: dict[str, str] = {}
         self._dtypes: Sequence[str] = ()
         self._compiled: Any = None
         self._graph: Any = None
+        self._source = Path()
+        self._calibration: Sequence[tuple[Any, ...]] = ()
 
     @property
     def _requested_properties(self) -> dict[str, str]:
@@ -68,7 +70,22 @@ class Framework:
         return Path(source.file)
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
-        return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(model)))
+        if not self._cell.is_quantised:
+            return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(model)))
+        self._source = model
+        return Prepared("load", lambda: self._prepare_quantised(self._core.read_model(model)))
+
+    def calibrate(self, input_sets: Sequence[tuple[Any, ...]]) -> None:
+        self._calibration = input_sets
+
+    def make_unquantised_step(self) -> Step:
+        return self._compile_graph(self._core.read_model(self._source))
+
+    def _prepare_quantised(self, graph: Any) -> Prepared[Step]:
+        # Imported only here: no other mode needs this package.
+        from workers.frameworks import openvino_int8
+
+        return Prepared("compile", lambda: self._compile_graph(openvino_int8.quantise_graph(graph, self._calibration)))
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return Prepared("load", lambda: self._prepare_compilation(self._core.read_model(unpack_archive(path))))

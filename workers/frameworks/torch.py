@@ -24,6 +24,7 @@ from workers.frameworks import (
     to_tuple,
     torch_aot,
     torch_compile,
+    torch_int8,
     torch_package,
     torch_saved,
     torch_script,
@@ -51,7 +52,13 @@ def call_eagerly(subject: Subject) -> Call:
     return subject.flatten(subject.call)
 
 
-MODES: Modes = {"eager": ((None, call_eagerly),), **torch_script.MODES, **torch_compile.MODES, **torch_aot.MODES}
+MODES: Modes = {
+    "eager": ((None, call_eagerly),),
+    **torch_script.MODES,
+    **torch_compile.MODES,
+    **torch_aot.MODES,
+    **torch_int8.MODES,
+}
 
 
 class Framework:
@@ -139,7 +146,10 @@ class Framework:
         """Return the cell's dtype for floating-point numbers; None: an integer keeps its type."""
         if not is_floating(value):
             return None
-        return self._dtype.to_complex() if np.iscomplexobj(value) else self._dtype
+        if not np.iscomplexobj(value):
+            return self._dtype
+        # PyTorch has a complex dtype of half precision, but hardly an operation in it.
+        return torch.complex64 if self._dtype == torch.float16 else self._dtype.to_complex()
 
     def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> ModelSource:
         # The inputs have types of their own from now on, so another instance measures what the machine can do.
@@ -171,6 +181,7 @@ class Framework:
         if isinstance(model, ModelSource):
             return Prepared("load", lambda: self._load_package(model))
         subject, phases = self._make_subject(model, example, shapes), MODES[self._cell.mode]
+        self._subject = subject
         if isinstance(model, AdaptedModel):
             phases = require_capture(phases, self._cell.mode)
             if model.dropout is not None:
@@ -184,6 +195,9 @@ class Framework:
             return self._make_step(model, call)
 
         return chain_phases(phases, subject, finish_step)
+
+    def make_unquantised_step(self) -> Step:
+        return make_forward_step(call_eagerly(self._subject))
 
     def get_verified_step(self, step: Step) -> Step:
         return step if self._prepare_verified is None else self._prepare_verified()

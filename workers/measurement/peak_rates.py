@@ -23,6 +23,9 @@ SUM_SIZES = (1 << 14, 1 << 16, 1 << 18, 1 << 20)
 REPEATS, MOST_REPEATS = 7, 50
 LONGEST_S = 0.01
 
+# Bytes of a number in half precision.
+HALF = 2
+
 # Larger products are tried only if a call is predicted to take less than this.
 LONGEST_PRODUCT_S = 0.1
 
@@ -30,12 +33,14 @@ LONGEST_PRODUCT_S = 0.1
 def measure_ceiling(framework: Framework, itemsize: int, threads: int = 1) -> Ceiling:
     """Measure the highest rates over a few sizes: operations and bytes in one second.
 
-    Several threads need larger products to reach their peak, as far as these take little time.
+    Several threads need larger products to reach their peak, as far as these take little time. Half precision may be
+    so slow that no large product does.
     """
     rng = np.random.default_rng(0)
     flops, moved = 0.0, 0.0
     for size in (*PRODUCT_SIZES, *(THREADED_SIZES if threads > 1 else ())):
-        if size in THREADED_SIZES and 2 * size**3 > LONGEST_PRODUCT_S * flops:
+        is_optional = size in THREADED_SIZES or (itemsize == HALF and flops > 0)
+        if is_optional and 2 * size**3 > LONGEST_PRODUCT_S * flops:
             break
         pair = framework.arrays([rng.standard_normal((size, size)) for _ in range(2)])
         seconds = time_fastest(framework, pair, lambda a, b: (a @ b,))
@@ -45,6 +50,13 @@ def measure_ceiling(framework: Framework, itemsize: int, threads: int = 1) -> Ce
         pair = framework.arrays([rng.standard_normal(size) for _ in range(2)])
         moved = max(moved, 3 * size * itemsize / time_fastest(framework, pair, lambda a, b: (a + b,)))
     return Ceiling(flops_per_s=flops, bytes_per_s=moved)
+
+
+def join_ceilings(one: Ceiling, other: Ceiling) -> Ceiling:
+    """Return the higher of two ceilings for each rate."""
+    return Ceiling(
+        flops_per_s=max(one.flops_per_s, other.flops_per_s), bytes_per_s=max(one.bytes_per_s, other.bytes_per_s)
+    )
 
 
 def time_fastest(framework: Framework, inputs: tuple[Any, ...], operation: Step) -> float:

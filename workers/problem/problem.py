@@ -191,7 +191,7 @@ class Problem:
     @property
     def itemsize(self) -> int:
         """Bytes in one number of the cell's dtype."""
-        return {"float64": 8, "float32": 4, "bfloat16": 2}[self.cell.dtype]
+        return {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}[self.cell.dtype]
 
     @property
     def timed_sets(self) -> int:

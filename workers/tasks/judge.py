@@ -23,7 +23,9 @@ from schemas.judging import (
     CONTINUED,
     FIRST,
     SECOND,
+    SET,
     TIMED,
+    UNQUANTISED,
     Answer,
     DataRequest,
     DataWritten,
@@ -44,6 +46,7 @@ from workers.results import ResultsChanged, read_results
 from workers.sandbox import protect_from_reference
 from workers.session import make_problem
 from workers.tasks.recheck import describe_conditioning, format_percent
+from workers.verification.quantised import hold_quantised
 from workers.verification.tolerance import explain_checks, hold_strictly
 
 # The size limit of the problems that are kept beside the one in hand: jobs of several come in random order.
@@ -148,10 +151,22 @@ def verify_call(problem: Problem, asked: JudgeRequest, saved: SavedResults) -> V
     if saved.is_recheck:
         return problem.make_recheck().check_case(saved.case, results, saved.when)
     found = problem.check_case(saved.case, results, saved.when, sketched=sketched)
+    if asked.spec.cell.is_quantised:
+        return check_quantised(found, saved)
     if is_proven(problem, asked) or saved.when == CONTINUED:
         return found
     checks = hold_strictly(found.checks)
     return found if checks == found.checks else Verification(checks=checks, reason=explain_checks(checks))
+
+
+def check_quantised(found: Verification, saved: SavedResults) -> Verification:
+    """Hold a mode in 8 bits to its own limit, and the model that it was made of to the tolerance of its dtype."""
+    if saved.when != UNQUANTISED:
+        checks = hold_quantised(found.checks)
+        return Verification(checks=checks, reason=explain_checks(checks))
+    # These results are no evidence of what 8 bits cost.
+    checks = tuple(check.model_copy(update={"equal_argmax": None}) for check in found.checks)
+    return Verification(checks=checks, reason=found.reason)
 
 
 def is_proven(problem: Problem, asked: JudgeRequest) -> bool:
@@ -176,6 +191,8 @@ def describe_missing(problem: Problem, asked: JudgeRequest) -> list[str]:
         return []  # no call comes after that
     found = {(each.case, each.when) for each in saved} | {("", each.when) for each in saved}
     due = {(case, when) for case, times in problem.list_due(thorough=asked.spec.thorough).items() for when in times}
+    if asked.spec.cell.is_quantised and asked.spec.thorough:
+        due.add((f"{SET}0", UNQUANTISED))
     missing = sorted(due - found) + [(case, "") for case in problem.new_shapes if case not in {at for at, _ in found}]
     return [f"its report lacks the results of {' '.join(filter(None, each))}" for each in missing]
 

@@ -14,10 +14,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report, Throughput
-from schemas.job import JobSpec
-from schemas.judging import AFTER, BEFORE, BEGINNING, CHANGES_INPUTS, CONTINUED, FIRST, LAST, LATER, SECOND, SET, WITHIN
+from schemas.job import Cell, JobSpec
+from schemas.judging import (
+    AFTER,
+    BEFORE,
+    BEGINNING,
+    CHANGES_INPUTS,
+    CONTINUED,
+    FIRST,
+    LAST,
+    LATER,
+    SECOND,
+    SET,
+    UNQUANTISED,
+    WITHIN,
+)
 from workers import errors, frameworks
-from workers.interfaces import HasArithmetic, HasDistributions, ReusesOutputs, SeesCompilers
+from workers.interfaces import HasArithmetic, HasDistributions, Quantises, ReusesOutputs, SeesCompilers
 from workers.measurement import memory, nvml
 from workers.measurement.input_exchange import InputExchange
 from workers.measurement.phases import Ledger
@@ -104,7 +117,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     )
     if not problem.is_streaming and problem.new_shapes:
         seen_first = measure_new_shapes(session, step, ledger)
-    conditions = save_in_float64(spec, package, session, ledger)
+    conditions = save_other_forms(spec, package, session, ledger)
     with ledger.phase("report"):
         installed = read_versions((*spec.distributions, *list_own_distributions(framework)))
         warned += nvml.list_notes(spec.cell.device)
@@ -254,6 +267,12 @@ def save_next_step(session: Session, watch: Stopwatch, step: "Step") -> None:
         session.results.add_results(f"{SET}{number}", CONTINUED, made)
 
 
+def save_other_forms(spec: JobSpec, package: str, session: Session, ledger: Ledger) -> list[str]:
+    """Save what other forms of the model compute, where that is due; return what readers must know."""
+    save_unquantised(spec, session, ledger)
+    return save_in_float64(spec, package, session, ledger)
+
+
 def save_in_float64(spec: JobSpec, package: str, session: Session, ledger: Ledger) -> list[str]:
     """Save results as computed in float64, where they are due; return what readers must know."""
     from workers.tasks import recheck
@@ -263,6 +282,17 @@ def save_in_float64(spec: JobSpec, package: str, session: Session, ledger: Ledge
     with ledger.phase("verify"):
         said = recheck.save_in_float64(spec, package, session.problem, session.results, ledger)
     return [said] if said else []
+
+
+def save_unquantised(spec: JobSpec, session: Session, ledger: Ledger) -> None:
+    """Save the results of the model that a mode in 8 bits was made of, which are held to the tolerance of its dtype."""
+    framework = session.framework
+    if spec.thorough and spec.cell.is_quantised and isinstance(framework, Quantises):
+        with ledger.phase("verify"):
+            # The sets of the session hold other values by now: timed inputs are exchanged.
+            inputs = framework.arrays(session.problem.input_sets[0])
+            results = framework.to_numpy(framework.make_unquantised_step()(*inputs))
+            session.results.add_results(f"{SET}0", UNQUANTISED, results)
 
 
 def look_thoroughly(
@@ -275,7 +305,7 @@ def look_thoroughly(
         return None, Ceiling(flops_per_s=0, bytes_per_s=0)
     alone = noise.make_sample_watch(len(spec.cpus) or 1)
     slowdown = yield from memoization.measure_slowdown(session.framework, session.problem, watch, call_ns, alone)
-    return slowdown, measure_roofline(session, spec.cell.threads)
+    return slowdown, measure_roofline(spec.cell, session)
 
 
 def measure_new_shapes(session: Session, step: "Step", ledger: Ledger) -> tuple[NewShape, ...]:
@@ -385,13 +415,22 @@ def measure_throughput(
         return serve.measure_throughput(spec, session, watch, step, settings)
 
 
-def measure_roofline(session: Session, threads: int) -> Ceiling:
-    """Measure the peak rates of this process with its threads."""
+def measure_roofline(cell: Cell, session: Session) -> Ceiling:
+    """Measure the peak rates of this process with its threads.
+
+    A framework may compute layers of half precision in float32, and faster than its product: float32 counts too.
+    """
+    from workers.frameworks import numpy as host
     from workers.measurement import peak_rates
 
-    framework = session.framework
+    if cell.is_quantised:  # its products are of 8-bit integers, whose rate nothing here measures
+        return Ceiling(flops_per_s=0, bytes_per_s=0)
+    framework, size = session.framework, session.problem.itemsize
     able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
-    return peak_rates.measure_ceiling(able, session.problem.itemsize, threads)
+    found = peak_rates.measure_ceiling(able, size, cell.threads)
+    if cell.dtype not in host.HALF_DTYPES or cell.device != "cpu":
+        return found
+    return peak_rates.join_ceilings(found, peak_rates.measure_ceiling(host.make_arithmetic(cell), size, cell.threads))
 
 
 def start_observing(

@@ -26,7 +26,8 @@ MAX_SHARE = 0.25
 
 def is_due(spec: JobSpec, problem: Problem) -> bool:
     """Return whether the results of a mode are due in float64 as well: in one block, where they prove more."""
-    return spec.block == 1 and bool(problem.ill_conditioned or problem.is_rechecked)
+    # A mode in 8 bits cannot run in float64; the model that it was made of is verified instead.
+    return spec.block == 1 and not spec.cell.is_quantised and bool(problem.ill_conditioned or problem.is_rechecked)
 
 
 def save_in_float64(spec: JobSpec, package: str, problem: Problem, results: ResultsWriter, ledger: Ledger) -> str:

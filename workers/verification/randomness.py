@@ -7,7 +7,7 @@ from workers.arrays import Array, measure_change
 from workers.interfaces import FindsRandomness, Framework
 
 # The relative change that threads may cause, which add up in any order.
-MAX_CHANGE: dict[Dtype, float] = {"float64": 1e-9, "float32": 1e-3, "bfloat16": 1e-1}
+MAX_CHANGE: dict[Dtype, float] = {"float64": 1e-9, "float32": 1e-3, "bfloat16": 1e-1, "float16": 1e-2}
 
 MAX_NAMED_PARTS = 4
 

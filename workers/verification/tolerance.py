@@ -36,8 +36,9 @@ from workers.outputs import flatten_outputs, list_parts
 from workers.references.training import STEPS, Training
 from workers.verification.sketch import count_sums, sketch_tensor
 
-# Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake.
-MIN_TOLERANCE: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2}
+# Smallest tolerance of a relative 2-norm: well above faithful arithmetic, below every known semantic mistake. Both half
+# precisions have ten times their unit roundoff.
+MIN_TOLERANCE: Mapping[Dtype, float] = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 4e-2, "float16": 5e-3}
 
 # A tolerance is at least this many times the error that the reference itself makes in float32.
 SELF_FACTOR = 8
@@ -52,7 +53,7 @@ MAX_LOSSY_TOLERANCE = 0.5
 ROUNDINGS = 8
 
 # The largest relative distance between two neighbouring numbers.
-ROUNDING: Mapping[Dtype, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7}
+ROUNDING: Mapping[Dtype, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
 
 # A gradient may be off by this many times the largest jump of the reference, and any result of a model by this many
 # times what other last bits do to it.
@@ -65,7 +66,7 @@ EXPLAINED = 30
 # A tensor is ill-conditioned if other last bits move it by more than 100 times its usual tolerance, or a tenth.
 # A gradient has twice the usual tolerance. A move may go further in single precision: Adam divides small gradients by
 # their size, and their errors with them.
-ILL_CONDITIONED: Mapping[Dtype, float] = {"float64": 1e-10, "float32": 2e-4, "bfloat16": 0.1}
+ILL_CONDITIONED: Mapping[Dtype, float] = {"float64": 1e-10, "float32": 2e-4, "bfloat16": 0.1, "float16": 0.1}
 ILL_CONDITIONED_MOVE = 1e-2
 
 # The limit of the tolerance that last bits give an output or a loss. With a wide one, no mode could be told from one
@@ -80,7 +81,12 @@ RECHECK_TOLERANCE = 1e-9
 MAX_JUMP = 2e-2
 
 # Half the distance from 1 to the next number: the largest relative error of one rounding.
-UNIT_ROUNDOFF: Mapping[Dtype, float] = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8}
+UNIT_ROUNDOFF: Mapping[Dtype, float] = {
+    "float64": 2.0**-53,
+    "float32": 2.0**-24,
+    "bfloat16": 2.0**-8,
+    "float16": 2.0**-11,
+}
 
 # A gradient, or a move, that is a smaller part of all of them together is the rounding of one that is zero: that of a
 # bias before a normalisation, say. Adam divides a gradient by its own size, so such moves may have any size in float32.
@@ -100,6 +106,9 @@ MAX_TOLERANCE_IN_FLOAT64 = 1e-8
 
 # A loss, or a move, that is a smaller part of what it was in the first steps is rounding.
 NEGLIGIBLE_PART = 1e-6
+
+# A tensor of class scores has at least an axis of examples and two classes.
+FEWEST_AXES, FEWEST_COLUMNS = 2, 2
 
 LOSS = "loss"
 OUTPUT = "output"
@@ -270,6 +279,7 @@ class Expectation:
             passed=error <= tolerance,
             error=error if math.isfinite(error) else None,
             worst=worst if math.isfinite(worst) else None,
+            equal_argmax=compute_equal_argmax(got, self.tensors[tensor]) if tensor.startswith(OUTPUT) else None,
         )
 
     def _measure_errors(self, tensor: str, got: Array) -> tuple[float, float]:
@@ -278,6 +288,17 @@ class Expectation:
         norm = float(np.linalg.norm(difference)) / self._scales[tensor]
         largest = max(float(np.max(np.abs(due), initial=0.0)), self._scales[tensor] / math.sqrt(max(1, due.size)))
         return norm, float(np.max(np.abs(difference), initial=0.0)) / largest
+
+
+def compute_equal_argmax(got: Array, due: Array) -> float | None:
+    """Return the share of rows along the last axis whose largest value is where the reference's is.
+
+    Return None for a tensor that has no such rows: of less than two axes or two columns, or of other numbers than real
+    ones. Of equal largest values, the first counts.
+    """
+    if due.ndim < FEWEST_AXES or due.shape[-1] < FEWEST_COLUMNS or due.size == 0 or due.dtype.kind != "f":
+        return None
+    return float(np.mean(np.argmax(got, axis=-1) == np.argmax(due, axis=-1)))
 
 
 def join_largest(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

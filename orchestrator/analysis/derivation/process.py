@@ -54,8 +54,9 @@ class Figures:
     `steady_from` on, calls were steady, at `steady_level_ns`. `before_model_ns` and the next three are of the start: as
     measured, and the least that disturbances leave possible; `busy_share` is the share of the warm-up in which it used
     a core. Percentiles are of single calls. `largest_error` is the largest verified one, with the tolerance of its
-    tensor. `growth_slope` is that of memory, in bytes a call; None: not asked for. `throughput` is empty unless it was.
-    `phases` and `sketched` are JSON, because they are rarely looked at.
+    tensor, and `equal_argmax` the mean share of rows whose largest value is where the reference's is. `growth_slope` is
+    that of memory, in bytes a call; None: not asked for. `throughput` is empty unless it was. `phases` and `sketched`
+    are JSON, because they are rarely looked at.
     """
 
     forked: bool
@@ -103,6 +104,7 @@ class Figures:
     likeness: Likeness
     largest_error: float | None
     its_tolerance: float | None
+    equal_argmax: float | None
     inputs_sha256: str
     is_uneven: bool
     phases: "Text"
@@ -269,11 +271,18 @@ def _make_figures(record: JobRecord, report: Report) -> Figures:
         likeness=share_value(f"likeness of {record.spec.cell.id}", report.verification.likeness),
         largest_error=worst[0],
         its_tolerance=worst[1],
+        equal_argmax=compute_mean(check.equal_argmax for check in checks),
         inputs_sha256=report.inputs_sha256,
         is_uneven=report.is_uneven,
         phases=PHASES.dump_json(report.phases, exclude={"__all__": {"spans"}}).decode(),
         sketched=_dump_sketched(checks),
     )
+
+
+def compute_mean(shares: Iterable[float | None]) -> float | None:
+    """Return the mean of the shares that are known; None if none is."""
+    known = [share for share in shares if share is not None]
+    return statistics.fmean(known) if known else None
 
 
 def _dump_sketched(checks: Sequence[TensorCheck]) -> str:

@@ -47,7 +47,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(
         ("steady_level_ns", "growth_bytes", "growth_slope", "peak_flops_per_s", "peak_bytes_per_s"), "float"
     ),
-    **dict.fromkeys(("largest_error", "its_tolerance"), "float"),
+    **dict.fromkeys(("largest_error", "its_tolerance", "equal_argmax"), "float"),
     **dict.fromkeys(("forked", "throttled", "bounded_by_cpu_time", "is_uneven"), "bool"),
     **dict.fromkeys((*WORDS, "inputs_sha256", "build_info"), "word"),
     **dict.fromkeys(("file", "started"), "text"),

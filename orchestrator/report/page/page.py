@@ -49,7 +49,7 @@ from orchestrator.report.page.charts import (
 from orchestrator.report.page.other_types import list_other_types
 from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.report.repetition import is_said, split_shared_sentences
-from orchestrator.report.sections import agreement, calls, growth, price, throughput
+from orchestrator.report.sections import accuracy, agreement, calls, growth, price, throughput
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
@@ -97,6 +97,7 @@ class Part:
     agreement: Table | None
     growth: Table | None
     throughput: Table | None
+    accuracy: Table | None
     figures: Sequence[Chart]
     row: ChartRow
     modes: Sequence[str]
@@ -144,6 +145,7 @@ def collect_values(run: Run) -> dict[str, Any]:
         "agreement_title": agreement.TITLE,
         "growth_title": growth.TITLE,
         "throughput_title": throughput.TITLE,
+        "accuracy_title": accuracy.TITLE,
         "others": list_other_types(run, brief=is_brief(run)),
         "turnarounds": describe_run_turnarounds(run),
         "notes": [
@@ -197,6 +199,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         agreement=build_agreement_table(group),
         growth=build_growth_table(group),
         throughput=build_throughput_table(group),
+        accuracy=build_accuracy_table(group),
         figures=list(build_charts(section, run)),
         row=ChartRow(
             cells=(),
@@ -244,6 +247,12 @@ def build_throughput_table(group: Group) -> Table | None:
     """Return the requests a second with several clients at once; None if the sweep did not ask for them."""
     rows = [make_row(cells, group.result(cells[0])) for cells in throughput.list_rows(group)]
     return Table(throughput.HEADINGS, tuple(rows)) if rows else None
+
+
+def build_accuracy_table(group: Group) -> Table | None:
+    """Return the errors of a group's cells; None if nothing was compared with a reference."""
+    rows = [make_row(cells, group.result(cells[0])) for cells in accuracy.list_rows(group)]
+    return Table(accuracy.HEADINGS, tuple(rows)) if rows else None
 
 
 def is_brief(run: Run) -> bool:

@@ -233,3 +233,21 @@ def test_nothing_measured_yet_is_a_table_without_ratios(make_cell: MakeCell) -> 
     table = only(compare([], cells, "threads"))
     assert table.comparisons == ()
     assert [row.base for row in table.rows] == [1, 1]
+
+
+def test_along_precisions_everything_is_compared_with_float32_from_high_to_low(
+    make_cell: MakeCell, make_records: MakeRecords
+) -> None:
+    cells = [make_cell("torch:eager", dtype=dtype) for dtype in ("float16", "float64", "float32")]
+    cells.append(make_cell("torch:int8-dynamic"))
+    records = make_records(list(zip(cells, (4000, 2000, 1000, 500), strict=True)))
+    table = only(compare(records, cells, "precision"))
+    assert table.title == "mlp backward (depth=3), batch 1, 1 thread, cpu"
+    assert [(row.mode, row.value) for row in table.rows] == [
+        ("torch:eager", value) for value in ("float64", "float32", "float16", "int8-dynamic")
+    ]
+    assert {row.base for row in table.rows} == {"float32"}
+    ratios = [row.comparison and row.comparison.ratio.estimate for row in table.rows]
+    assert ratios[1] is None
+    assert [ratios[place] for place in (0, 2, 3)] == pytest.approx([2, 4, 0.5], rel=0.01)
+    assert len(group_results(records, cells)) == 4

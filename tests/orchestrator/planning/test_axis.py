@@ -33,6 +33,12 @@ def test_without_values_dtypes_are_float32_and_bfloat16() -> None:
     assert complete_axis(spec, 2).axes.dtype == ("float32", "bfloat16")
 
 
+def test_without_values_precisions_are_all_dtypes_and_modes_in_8_bits_keep_float32() -> None:
+    plan = a_plan_by("precision", "numpy", "onnxruntime:int8-static")
+    dtypes = {mode: {cell.dtype for cell in plan.cells if cell.mode == mode} for mode in ("eager", "int8-static")}
+    assert dtypes == {"eager": {"float32", "float64", "bfloat16", "float16"}, "int8-static": {"float32"}}
+
+
 def test_values_that_are_given_win() -> None:
     spec = SweepSpec.model_validate({"compare_by": "threads", "axes": {"threads": [2, 4]}})
     assert complete_axis(spec, 8) == spec

@@ -14,7 +14,7 @@ def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it
     plan = make_plan("numpy", axes={"dtype": ("float32", "bfloat16")})
     (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
     assert refused.dtype == "bfloat16"
-    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32 or float64"
+    assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32, float64 or float16"
 
 
 def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_plan: MakePlan) -> None:
@@ -40,3 +40,22 @@ def test_a_models_file_without_an_optimiser_is_refused_with_what_to_write(tmp_pa
     said = "net.py has no function optimizer; write one that returns the optimiser, or choose --optimizer sgd, adam"
     with pytest.raises(UsageError, match=said):
         build_plan(validate_sweep({"models": models, "axes": {"tasks": ["train-own"]}}), (0,))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_training_in_half_precision_is_refused(make_plan: MakePlan, dtype: str) -> None:
+    with pytest.raises(UsageError, match=f"train-sgd in {dtype} loses small changes of weights to rounding"):
+        make_plan("torch:eager", axes={"dtype": (dtype,), "tasks": ("train-sgd",)})
+
+
+def test_a_mode_in_8_bits_takes_float32_and_the_forward_pass_alone(make_plan: MakePlan) -> None:
+    with pytest.raises(UsageError, match="torch:int8-dynamic quantises a model in float32, not in float16"):
+        make_plan("torch:int8-dynamic", axes={"dtype": ("float16",)})
+    with pytest.raises(UsageError, match="onnxruntime does not support backward"):
+        make_plan("onnxruntime:int8-static", axes={"tasks": ("backward",)})
+
+
+def test_a_framework_stands_for_its_modes_in_floating_point(make_plan: MakePlan) -> None:
+    modes = {cell.mode for cell in make_plan("torch").cells}
+    assert "eager" in modes
+    assert not {mode for mode in modes if mode.startswith("int8")}

@@ -7,8 +7,10 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.records.axes import (
     CELL_AXES,
+    PRECISION,
     check_axis,
     collect_series,
+    find_floating_mode,
     format_axis_value,
     get_axis_value,
     list_axes,
@@ -21,8 +23,28 @@ MakeCell = Callable[..., Cell]
 WITHOUT_VARIANTS = [axis for axis in CELL_AXES if axis != "variant"]
 
 
-def test_every_axis_is_a_field_of_a_cell() -> None:
-    assert set(CELL_AXES) < Cell.model_fields.keys()
+def test_every_axis_is_a_field_of_a_cell_or_its_precision() -> None:
+    assert set(CELL_AXES) - {PRECISION} < Cell.model_fields.keys()
+
+
+def test_a_mode_in_8_bits_stands_beside_the_mode_that_it_is_made_of(make_cell: MakeCell) -> None:
+    cells = [make_cell("onnxruntime:session", dtype=dtype) for dtype in ("float32", "float16")]
+    cells += [
+        make_cell("onnxruntime:int8-dynamic"),
+        make_cell("onnxruntime:int8-static"),
+        make_cell("torch:int8-dynamic"),
+    ]
+    ((*series,),) = collect_series(cells, PRECISION)
+    assert [get_axis_value(cell, PRECISION) for cell in series] == ["float32", "float16", "int8-dynamic", "int8-static"]
+    assert [find_floating_mode(cell) for cell in cells] == [*["session"] * 4, "eager"]
+    assert format_axis_value(PRECISION, "int8-static") == "in int8-static"
+
+
+def test_cells_of_other_precision_are_never_in_one_group(make_cell: MakeCell) -> None:
+    plain, quantised = make_cell("torch:eager"), make_cell("torch:int8-dynamic")
+    assert format_title(quantised) == format_title(plain).replace("float32", "int8")
+    assert format_title(quantised, without=PRECISION) == format_title(plain, without=PRECISION)
+    assert "int8 from bfloat16" in format_title(make_cell("torch:int8-dynamic", dtype="bfloat16"))
 
 
 def test_a_parameter_is_an_axis_of_its_own_name(make_cell: MakeCell) -> None:

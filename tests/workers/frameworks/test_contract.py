@@ -24,6 +24,7 @@ APART = {
     "compile-max-autotune",
     "compile-reduce-overhead",
     "aot",
+    "int8-dynamic",
 }
 
 BUILT_HERE = [known for known in FRAMEWORKS if known.name != "synthetic" and not known.exporter]
@@ -78,6 +79,10 @@ FORWARD = [
     Job("jax", "eager", "rnn", "forward", "bfloat16"),
     Job("jax", "jit", "rnn", "forward", "float64"),
     Job("numpy", "eager", "rnn", "forward", "float64"),
+    Job("torch", "trace", "mlp", "forward", "float16"),
+    Job("tensorflow", "function", "mlp", "forward", "float16"),
+    Job("jax", "jit", "rnn_cell", "forward", "float16"),
+    Job("numpy", "eager", "rnn", "forward", "float16"),
 ]
 FROZEN = [
     Job("torch", mode, workload, "forward") for mode in ("script-freeze", "script-optimized") for workload in WEIGHTS

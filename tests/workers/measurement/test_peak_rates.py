@@ -6,9 +6,11 @@ from typing import cast
 import numpy as np
 import pytest
 
+from schemas.event import Ceiling
 from schemas.job import Cell
 from workers.arrays import Array
 from workers.frameworks.numpy import Framework as NumPy
+from workers.frameworks.numpy import make_arithmetic
 from workers.interfaces import Framework, Step
 from workers.measurement import peak_rates
 from workers.measurement.peak_rates import (
@@ -16,6 +18,7 @@ from workers.measurement.peak_rates import (
     PRODUCT_SIZES,
     REPEATS,
     SUM_SIZES,
+    join_ceilings,
     measure_ceiling,
     time_fastest,
 )
@@ -95,3 +98,25 @@ def test_numpy_reaches_rates_above_zero_here() -> None:
     found = measure_ceiling(framework, 4)
     assert found.flops_per_s > 0
     assert found.bytes_per_s > 0
+
+
+def test_in_half_precision_a_large_product_must_take_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    framework = Counting()
+    monkeypatch.setattr(peak_rates, "time_fastest", lambda _, inputs, __: float(2 * len(inputs[0]) ** 3 / 2e8))
+    measure_ceiling(cast("Framework", framework), 2)
+    assert max(shape[0] for shape in framework.made if len(shape) == 2) == PRODUCT_SIZES[0]
+
+
+def test_of_two_ceilings_the_higher_rates_count() -> None:
+    joined = join_ceilings(Ceiling(flops_per_s=1, bytes_per_s=4), Ceiling(flops_per_s=3, bytes_per_s=2))
+    assert joined == Ceiling(flops_per_s=3, bytes_per_s=4)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_arithmetic_of_half_precision_is_that_of_float32(dtype: str) -> None:
+    (value,) = make_arithmetic(CELL.model_copy(update={"dtype": dtype})).arrays([np.ones(2)])
+    assert value.dtype == np.float32
+
+
+def test_numpy_itself_computes_in_float16() -> None:
+    assert NumPy(CELL.model_copy(update={"dtype": "float16"})).arrays([np.ones(2)])[0].dtype == np.float16

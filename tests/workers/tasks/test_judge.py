@@ -20,6 +20,7 @@ from schemas.judging import (
     LATER,
     SECOND,
     SET,
+    UNQUANTISED,
     WITHIN,
     JudgeRequest,
     name_computation,
@@ -33,6 +34,7 @@ from workers.problem.problem import Problem
 from workers.results import ResultsWriter
 from workers.session import prepare_step
 from workers.tasks.judge import Judge, keep_worst, verify_results
+from workers.verification.quantised import INT8_TOLERANCE
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask
@@ -213,3 +215,40 @@ def test_tensors_that_were_saved_before_are_not_saved_again(tmp_path: Path) -> N
     results.add_results("set 0", LAST, [values.copy(), values[::2]])
     assert (tmp_path / "file").stat().st_size == size
     assert results.saved[0].tensors == results.saved[1].tensors
+
+
+@pytest.fixture
+def quantised(ask: "Ask", tmp_path: Path) -> Job:
+    job = Job(ask("numpy", "eager", "mlp", task="forward", batch=4), tmp_path)
+    job.spec = job.spec.model_copy(update={"cell": job.spec.cell.model_copy(update={"mode": "int8-dynamic"})})
+    return job
+
+
+def test_a_mode_in_8_bits_may_be_off_by_its_own_limit_and_its_model_only_by_that_of_float32(quantised: Job) -> None:
+    quantised.save_all(scaled=FIRST, factor=1.2)
+    quantised.results.add_results(f"{SET}0", UNQUANTISED, quantised.compute_call(0))
+    found = quantised.verify()
+    assert found.reason == ""
+    tolerances = {check.tolerance for check in found.checks if not check.inputs.endswith(UNQUANTISED)}
+    assert tolerances == {INT8_TOLERANCE}
+    (model,) = [check for check in found.checks if check.inputs.endswith(UNQUANTISED)]
+    assert model.tolerance < 1e-4
+    assert model.equal_argmax is None
+    assert {check.equal_argmax for check in found.checks} == {None, 1.0}
+
+
+def test_a_mode_in_8_bits_is_wrong_beyond_its_limit(quantised: Job) -> None:
+    quantised.save_all(scaled=LAST, factor=1.3)
+    quantised.results.add_results(f"{SET}0", UNQUANTISED, quantised.compute_call(0))
+    assert quantised.verify().reason.startswith("output is off by 0.3 (tolerance 0.25)")
+
+
+def test_a_mode_in_8_bits_of_another_model_is_wrong_within_its_limit(quantised: Job) -> None:
+    quantised.save_all()
+    quantised.results.add_results(f"{SET}0", UNQUANTISED, [1.01 * each for each in quantised.compute_call(0)])
+    assert quantised.verify().reason == f"output is off by 0.01 (tolerance 2e-06) on input set 0, {UNQUANTISED}"
+
+
+def test_a_mode_in_8_bits_that_leaves_its_model_unverified_is_not_right(quantised: Job) -> None:
+    quantised.save_all()
+    assert quantised.verify().reason == f"its report lacks the results of {SET}0 {UNQUANTISED}"

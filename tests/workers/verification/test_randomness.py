@@ -39,7 +39,9 @@ def test_what_computes_the_same_twice_is_not_random() -> None:
     assert find_randomness(drifting(0), SILENT, None, "float64") == ""
 
 
-@pytest.mark.parametrize(("dtype", "noise"), [("float64", 1e-12), ("float32", 1e-6), ("bfloat16", 1e-2)])
+@pytest.mark.parametrize(
+    ("dtype", "noise"), [("float64", 1e-12), ("float32", 1e-6), ("bfloat16", 1e-2), ("float16", 1e-3)]
+)
 def test_the_order_in_which_threads_add_up_is_no_randomness(dtype: Dtype, noise: float) -> None:
     assert find_randomness(drifting(noise), SILENT, None, dtype) == ""
 

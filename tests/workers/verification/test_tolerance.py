@@ -25,6 +25,7 @@ from workers.verification.tolerance import (
     can_have_jumped,
     can_jump,
     cast_all,
+    compute_equal_argmax,
     compute_moves,
     compute_scale,
     explain_checks,
@@ -82,7 +83,7 @@ def test_exactly_the_reference_passes_and_has_no_error() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 def test_one_value_that_is_not_finite_fails_the_tensor(value: float, dtype: Dtype) -> None:
     (check,) = judged(Known([1.0] * 1000), [value] + [1.0] * 999, dtype=dtype)
     assert (check.passed, check.error) == (False, None)
@@ -142,7 +143,9 @@ def test_a_loss_whose_terms_do_not_cancel_is_judged_on_itself() -> None:
     assert not loss.passed
 
 
-@pytest.mark.parametrize(("dtype", "allowed"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2)])
+@pytest.mark.parametrize(
+    ("dtype", "allowed"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2), ("float16", 5e-3)]
+)
 def test_every_dtype_has_its_tolerance_and_gradients_twice_of_it(dtype: Dtype, allowed: float) -> None:
     assert expecting(Known([1.0]), dtype=dtype).compute_tolerance("output") == allowed
     backward = expecting(Known(loss=1.0, gradient=1.0), "backward", dtype)
@@ -150,7 +153,9 @@ def test_every_dtype_has_its_tolerance_and_gradients_twice_of_it(dtype: Dtype, a
     assert backward.compute_tolerance("gradient of w") == 2 * allowed
 
 
-@pytest.mark.parametrize(("dtype", "allowed"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2)])
+@pytest.mark.parametrize(
+    ("dtype", "allowed"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2), ("float16", 5e-3)]
+)
 def test_just_inside_the_tolerance_passes_and_just_outside_fails(dtype: Dtype, allowed: float) -> None:
     for factor, passed in ((0.9, True), (1.1, False)):
         (check,) = judged(Known([1.0]), [1.0 + factor * allowed], dtype=dtype)
@@ -230,14 +235,16 @@ def test_a_gradient_that_a_models_own_runs_move_far_may_be_twice_as_far_off(
     assert loss.tolerance == 2e-6
 
 
-@pytest.mark.parametrize(("dtype", "usual"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2)])
+@pytest.mark.parametrize(
+    ("dtype", "usual"), [("float64", 1e-12), ("float32", 2e-6), ("bfloat16", 4e-2), ("float16", 5e-3)]
+)
 def test_what_other_last_bits_do_to_a_model_sets_the_tolerance_in_every_dtype(dtype: Dtype, usual: float) -> None:
     assert moved_by(usual / 100, "forward", dtype).compute_tolerance("output") == usual
     assert moved_by(usual, "forward", dtype).compute_tolerance("output") >= 2 * usual
     assert moved_by(0.04, "forward", dtype).compute_tolerance("output") == pytest.approx(0.08)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
 def test_an_output_of_zeros_is_wrong_however_far_last_bits_move_it(dtype: Dtype) -> None:
     due = moved_by(0.9, "forward", dtype)
     assert due.compute_tolerance("output") == MAX_OUTPUT_JUMP
@@ -567,3 +574,32 @@ def test_a_gradient_that_jumps_on_inputs_that_are_not_drawn_proves_nothing() -> 
     drawn, derived = (Precision(Noisy(due, {})).check_tensors(got, "now", is_drawn=each) for each in (True, False))
     assert [check.tensor for check in drawn if not check.passed] == ["gradient of w"]
     assert [check.tensor for check in derived] == ["loss"]
+
+
+@pytest.mark.parametrize(
+    ("due", "got", "share"),
+    [
+        ([[1.0, 2.0], [2.0, 1.0]], [[1.0, 2.0], [2.0, 1.0]], 1.0),
+        ([[1.0, 2.0], [2.0, 1.0]], [[2.0, 1.0], [2.0, 1.0]], 0.5),
+        (
+            [[[1.0, 2.0], [2.0, 1.0]], [[0.0, 1.0], [3.0, 4.0]]],
+            [[[2.0, 1.0], [2.0, 1.0]], [[0.0, 1.0], [3.0, 4.0]]],
+            0.75,
+        ),
+        ([[1.0, 1.0]], [[5.0, 5.0]], 1.0),
+        ([1.0, 2.0], [2.0, 1.0], None),
+        ([[1.0], [2.0]], [[2.0], [1.0]], None),
+        ([[1j, 2.0]], [[1j, 2.0]], None),
+    ],
+)
+def test_rows_have_equal_arg_max_where_the_largest_value_is_at_the_same_place(
+    due: object, got: object, share: float | None
+) -> None:
+    assert compute_equal_argmax(np.array(got), np.array(due)) == share
+
+
+def test_only_outputs_have_a_share_of_equal_arg_max() -> None:
+    (output,) = judged(Known([[1.0, 2.0]]), [[1.0, 2.5]])
+    assert output.equal_argmax == 1
+    gradient = judged(Known(loss=1.0, gradient=[[1.0, 2.0]]), 1.0, [[1.0, 2.0]], task="backward")[1]
+    assert gradient.equal_argmax is None

@@ -19,7 +19,7 @@ from workers.models.code.jax_flops import count_flops
 from workers.models.code.jax_state import Bound, Form, is_inexact, name_path, split_leaves
 from workers.models.code.nested import NestedAdapter, list_leaves, seed_python
 
-COMPLEX_DTYPES = {"float64": "complex128", "float32": "complex64", "bfloat16": "complex64"}
+COMPLEX_DTYPES = {"float64": "complex128", "float32": "complex64", "bfloat16": "complex64", "float16": "complex64"}
 
 Tree = dict[str, Any]
 

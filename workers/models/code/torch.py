@@ -19,7 +19,12 @@ from workers.frameworks.torch_training import check_optimiser
 from workers.models.code.nested import NestedAdapter, list_leaves, seed_python
 from workers.models.code.source import ModelCode
 
-COMPLEX_DTYPES = {torch.float64: torch.complex128, torch.float32: torch.complex64, torch.bfloat16: torch.complex64}
+COMPLEX_DTYPES = {
+    torch.float64: torch.complex128,
+    torch.float32: torch.complex64,
+    torch.bfloat16: torch.complex64,
+    torch.float16: torch.complex64,
+}
 
 
 class FunctionModule(torch.nn.Module):
