@@ -23,6 +23,7 @@ class Framework:
         # PyTorch makes the tensors, and measures what the machine can do.
         self.arithmetic = host.Framework(cell)
         self._method: Any = None
+        self._path = Path()
 
     def apply_settings(self) -> None:
         self.arithmetic.apply_settings()
@@ -51,7 +52,12 @@ class Framework:
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return self.step(path, example, shapes)
 
+    def make_clients(self, count: int) -> Sequence[Step]:
+        """Return steps with a method each: one has the memory of one call."""
+        return [self._load_method(self._path) for _ in range(count)]
+
     def _load_method(self, path: Path) -> Step:
+        self._path = path
         self._method = Runtime.get().load_program(path).load_method("forward")
         execute = self._method.execute
         return lambda *inputs: tuple(execute(inputs))

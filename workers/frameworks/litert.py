@@ -1,6 +1,7 @@
 """LiteRT on the CPU, formerly TensorFlow Lite: an interpreter of a model that another framework exported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Framework:
         self.arithmetic = host.Framework(cell)
         self._started = 0
         self._interpreter: Any = None
+        self._open_step: Callable[[], Step] | None = None
 
     def apply_settings(self) -> None:
         """Do nothing: the number of threads is an argument of the interpreter."""
@@ -42,7 +44,13 @@ class Framework:
         return implementation
 
     def step(self, model: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
-        return Prepared("load", lambda: self._open_interpreter(model, example, shapes))
+        self._open_step = partial(self._open_interpreter, model, example, shapes)
+        return Prepared("load", self._open_step)
+
+    def make_clients(self, count: int) -> Sequence[Step]:
+        """Return steps with an interpreter each: one has the memory of one call."""
+        assert self._open_step is not None
+        return [self._open_step() for _ in range(count)]
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         return self.step(path, example, shapes)

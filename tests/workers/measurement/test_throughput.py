@@ -125,10 +125,8 @@ def test_a_job_that_is_not_asked_serves_nobody(ask: "Ask", work: "Work") -> None
     "mode",
     [
         "torch:eager",
-        "torch:trace",
         "torch:script",
         "torch:compile",
-        "tensorflow:eager",
         "tensorflow:function",
         "tensorflow:session",
         "jax:jit",
