@@ -7,6 +7,7 @@ from typing import Any
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
 
+from workers.errors import Unsupported, summarise_error
 from workers.frameworks.torch_aot import capture_forward
 from workers.frameworks.torch_mode import Subject
 from workers.interfaces import Shape
@@ -18,8 +19,14 @@ def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: 
     """Export a model with dynamic axes wherever a size in `shapes` is None.
 
     Raises:
-        Unsupported: torch.export cannot capture this model.
+        Unsupported: torch.export cannot capture this model, or ExecuTorch has no operation for a part of it.
     """
+    # XNNPACK's lowering refuses kernels that are not in NCHW, and orders them anew itself.
+    for each in (*model.parameters(), *model.buffers()):
+        each.data = each.data.contiguous()
     captured = capture_forward(Subject(model, "forward", example, shapes))
-    lowered = to_edge_transform_and_lower(captured, partitioner=[XnnpackPartitioner()])
-    path.write_bytes(lowered.to_executorch().buffer)
+    try:
+        lowered = to_edge_transform_and_lower(captured, partitioner=[XnnpackPartitioner()]).to_executorch()
+    except Exception as error:  # its passes raise errors of any kind, wrapped in a plain Exception
+        raise Unsupported(f"ExecuTorch cannot lower it: {summarise_error(error.__cause__ or error)}") from error
+    path.write_bytes(lowered.buffer)

@@ -1,7 +1,7 @@
 """Requests a second of a cell over its processes, for each number of clients, and the gain over one client. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.derivation.throughput import ServedClients
@@ -40,21 +40,33 @@ def summarise_throughput(measured: Iterable[Measured]) -> tuple[Throughput, ...]
 
 def summarise_clients(clients: int, processes: int, jobs: Sequence[Measured]) -> Throughput:
     """Return the requests a second with so many clients by so many processes."""
-    found = [(call_ns, find_served(served, clients, processes), served) for call_ns, served in jobs]
-    known = [(call_ns, each, served) for call_ns, each, served in found if each is not None]
-    rates = [(call_ns, each.per_second, served) for call_ns, each, served in known if each.per_second is not None]
-    alone = [(rate, find_served(served, 1, 1)) for _, rate, served in rates]
-    gains = [rate / one.per_second for rate, one in alone if one is not None and one.per_second]
+    found = [each for _, served in jobs if (each := find_served(served, clients, processes)) is not None]
     return Throughput(
         clients=clients,
         processes=processes,
-        per_second=median_interval([rate for _, rate, _ in rates]),
-        gain=median_interval(gains),
-        share=median_interval([rate * call_ns / 1e9 for call_ns, rate, _ in rates] if clients == 1 else []),
-        latency_ns=summarise_percentiles([each.percentiles for _, each, _ in known if each.percentiles]),
-        pss=median_interval([each.pss for _, each, _ in known if each.pss is not None]),
-        error=next((each.error for _, each, _ in known if each.error), ""),
+        per_second=median_interval([each.per_second for each in found if each.per_second is not None]),
+        gain=median_interval([*list_gains(clients, processes, jobs)]),
+        share=median_interval([*list_shares(jobs)] if clients == 1 else []),
+        latency_ns=summarise_percentiles([each.percentiles for each in found if each.percentiles]),
+        pss=median_interval([each.pss for each in found if each.pss is not None]),
+        error=next((each.error for each in found if each.error), ""),
     )
+
+
+def list_gains(clients: int, processes: int, jobs: Iterable[Measured]) -> Iterator[float]:
+    """Yield, for each process that has served both, how many times as many requests so many clients get as one."""
+    for _, served in jobs:
+        many, one = find_served(served, clients, processes), find_served(served, 1, 1)
+        if many is not None and one is not None and many.per_second and one.per_second:
+            yield many.per_second / one.per_second
+
+
+def list_shares(jobs: Iterable[Measured]) -> Iterator[float]:
+    """Yield, for each process that has served one client, its part of the calls a second that the samples give."""
+    for call_ns, served in jobs:
+        one = find_served(served, 1, 1)
+        if one is not None and one.per_second is not None:
+            yield one.per_second * call_ns / 1e9
 
 
 def find_served(all_served: Sequence[ServedClients], clients: int, processes: int) -> ServedClients | None:

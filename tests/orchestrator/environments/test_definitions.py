@@ -100,10 +100,7 @@ def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_
     [
         ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow or tensorflow-export?"),
         ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow or tensorflow-export?"),
-        (
-            "zzz",
-            "unknown environment 'zzz'; valid: bad, current, executorch, jax, litert, locked, onnxruntime, openvino,",
-        ),
+        ("zzz", "unknown environment 'zzz'; valid: bad, current, executorch, iree, iree-export, jax, litert, locked,"),
         ("tensorflow@latest", "'latest' is not a version; write it as in tensorflow@2.20"),
         ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow or tensorflow-export?"),
         ("bad", "the environment bad: 'tensorflow=2' is an invalid requirement"),

@@ -175,6 +175,7 @@ def test_models_are_exported_in_an_environment_for_that_unless_the_cells_own_is_
     [
         ("litert:interpreter", "tensorflow-export"),
         ("executorch:xnnpack", "executorch"),
+        ("iree:compiled", "iree-export"),
         ("openvino:compiled", "torch-export"),
     ],
 )

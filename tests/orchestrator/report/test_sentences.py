@@ -155,6 +155,7 @@ TITLES = {
     "openvino": "OpenVINO",
     "litert": "LiteRT",
     "executorch": "ExecuTorch",
+    "iree": "IREE",
     "numpy": "NumPy",
     "synthetic": "synthetic",
 }

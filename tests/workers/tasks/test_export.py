@@ -17,8 +17,20 @@ from tests.selection import mark_long
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
 
-MODES = {"onnxruntime": "session", "openvino": "compiled", "litert": "interpreter", "executorch": "xnnpack"}
-PREPARED_IN = {"onnxruntime": ["load"], "openvino": ["load", "compile"], "litert": ["load"], "executorch": ["load"]}
+MODES = {
+    "onnxruntime": "session",
+    "openvino": "compiled",
+    "litert": "interpreter",
+    "executorch": "xnnpack",
+    "iree": "compiled",
+}
+PREPARED_IN = {
+    "onnxruntime": ["load"],
+    "openvino": ["load", "compile"],
+    "litert": ["load"],
+    "executorch": ["load"],
+    "iree": ["load"],
+}
 KNOWN = {framework.name: framework for framework in FRAMEWORKS if framework.name in MODES}
 FIXED = {"fixed_length": 1}
 
@@ -180,6 +192,18 @@ def test_xnnpacks_pool_has_the_threads_of_the_cell(spec: Spec, export: Export, w
     found = work(job.model_copy(update={"artefact": export(job)})).report
     pool = next(setting for setting in found.settings if setting.name == "threads of XNNPACK's pool")
     assert (pool.asked, pool.got) == ("2", "2")
+    assert [setting for setting in found.settings if not setting.honoured] == []
+    assert found.verification.reason == ""
+
+
+@pytest.mark.parametrize(("threads", "driver", "pool"), [(1, "local-sync", "0"), (2, "local-task", "2")])
+def test_irees_driver_has_a_pool_only_for_several_threads(
+    spec: Spec, export: Export, work: "Work", threads: int, driver: str, pool: str
+) -> None:
+    job = spec("iree", "mlp", threads=threads)
+    found = work(job.model_copy(update={"artefact": export(job)})).report
+    settings = {setting.name: setting.got for setting in found.settings}
+    assert (settings["driver"], settings["threads of IREE's pool"]) == (driver, pool)
     assert [setting for setting in found.settings if not setting.honoured] == []
     assert found.verification.reason == ""
 
