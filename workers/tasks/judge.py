@@ -184,16 +184,21 @@ def explain_first(problem: Problem, asked: JudgeRequest, saved: SavedResults, re
     return ", and so its results: ".join([*changed, reason])
 
 
+def list_due(problem: Problem, spec: JobSpec) -> set[tuple[str, str]]:
+    """Return the cases that results are due of, each with when, in words."""
+    due = {(case, when) for case, times in problem.list_due(thorough=spec.thorough).items() for when in times}
+    return due | {(f"{SET}0", UNQUANTISED)} if spec.thorough and spec.cell.is_quantised else due
+
+
 def describe_missing(problem: Problem, asked: JudgeRequest) -> list[str]:
     """Describe the results that are due, and that a job has not saved: a job that saves none is not right."""
     saved = asked.saved
     if any(each.error for each in saved):
         return []  # no call comes after that
     found = {(each.case, each.when) for each in saved} | {("", each.when) for each in saved}
-    due = {(case, when) for case, times in problem.list_due(thorough=asked.spec.thorough).items() for when in times}
-    if asked.spec.cell.is_quantised and asked.spec.thorough:
-        due.add((f"{SET}0", UNQUANTISED))
-    missing = sorted(due - found) + [(case, "") for case in problem.new_shapes if case not in {at for at, _ in found}]
+    missing = sorted(list_due(problem, asked.spec) - found) + [
+        (case, "") for case in problem.new_shapes if case not in {at for at, _ in found}
+    ]
     return [f"its report lacks the results of {' '.join(filter(None, each))}" for each in missing]
 
 
