@@ -190,7 +190,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         ],
         agreement=build_agreement_table(group),
         growth=build_growth_table(group),
-        accuracy=build_accuracy_table(group),
+        accuracy=build_accuracy_table(group) if has_several_precisions(run) else None,
         figures=list(build_charts(section, run)),
         row=ChartRow(
             cells=(),
@@ -232,6 +232,11 @@ def build_growth_table(group: Group) -> Table | None:
     """Return the slopes of memory over many calls; None if the sweep did not ask for them."""
     rows = [make_row(cells, group.result(cells[0])) for cells in growth.list_rows(group)]
     return Table(growth.HEADINGS, tuple(rows)) if rows else None
+
+
+def has_several_precisions(run: Run) -> bool:
+    """Return whether the accuracy of a run's cells is a choice of its user: its cells differ in precision."""
+    return len({cell.precision for cell in run.manifest.cells}) > 1
 
 
 def build_accuracy_table(group: Group) -> Table | None:
