@@ -199,7 +199,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
         agreement=build_agreement_table(group),
         growth=build_growth_table(group),
         throughput=build_throughput_table(group),
-        accuracy=build_accuracy_table(group),
+        accuracy=build_accuracy_table(group) if has_several_precisions(run) else None,
         figures=list(build_charts(section, run)),
         row=ChartRow(
             cells=(),
@@ -247,6 +247,11 @@ def build_throughput_table(group: Group) -> Table | None:
     """Return the requests a second with several clients at once; None if the sweep did not ask for them."""
     rows = [make_row(cells, group.result(cells[0])) for cells in throughput.list_rows(group)]
     return Table(throughput.HEADINGS, tuple(rows)) if rows else None
+
+
+def has_several_precisions(run: Run) -> bool:
+    """Return whether the accuracy of a run's cells is a choice of its user: its cells differ in precision."""
+    return len({cell.precision for cell in run.manifest.cells}) > 1
 
 
 def build_accuracy_table(group: Group) -> Table | None:

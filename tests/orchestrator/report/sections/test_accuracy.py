@@ -13,11 +13,12 @@ from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.rows import result_to_row
 from orchestrator.report.json_document import result_to_dict
-from orchestrator.report.page.page import build_accuracy_table
+from orchestrator.report.page.page import build_accuracy_table, render_page
 from orchestrator.report.sections import accuracy
 from schemas.event import Report
 from schemas.job import Cell
 from schemas.record import JobRecord
+from tests.orchestrator.conftest import a_manifest, a_run
 
 CLOSE, FAR = Accuracy(2e-7, 2e-6, 1.0), Accuracy(0.031, 0.25, 0.984)
 
@@ -97,3 +98,17 @@ def test_over_processes_the_largest_error_counts_and_the_mean_share(
     found = summarise_accuracy(each for each in figures if each is not None)
     assert found == Accuracy(2e-3, 0.25, 0.75)
     assert summarise_accuracy([]) is None
+
+
+@pytest.mark.parametrize(("dtypes", "shown"), [(("float32",), False), (("float32", "float16"), True)])
+def test_a_page_shows_accuracy_where_it_is_a_choice(
+    make_cell: Callable[..., Cell],
+    make_report: Callable[..., Report],
+    make_record: Callable[..., JobRecord],
+    dtypes: tuple[str, ...],
+    shown: bool,
+) -> None:
+    cells = [make_cell("torch:eager", dtype=dtype) for dtype in dtypes]
+    report = make_report(1000, **make_checks((1e-3, 0.25, 1.0)))
+    run = a_run(a_manifest(cells), [make_record(cell, result=report) for cell in cells])
+    assert (accuracy.TITLE in render_page(run)) is shown
