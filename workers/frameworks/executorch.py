@@ -22,7 +22,7 @@ class Framework:
         self._cell = cell
         # PyTorch makes the tensors, and measures what the machine can do.
         self.arithmetic = host.Framework(cell)
-        self._method: Any = None
+        self._program: Any = None
 
     def apply_settings(self) -> None:
         self.arithmetic.apply_settings()
@@ -52,8 +52,9 @@ class Framework:
         return self.step(path, example, shapes)
 
     def _load_method(self, path: Path) -> Step:
-        self._method = Runtime.get().load_program(path).load_method("forward")
-        execute = self._method.execute
+        # A method reads the program's memory, and does not keep it alive.
+        self._program = Runtime.get().load_program(path)
+        execute = self._program.load_method("forward").execute
         return lambda *inputs: tuple(execute(inputs))
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:
