@@ -53,7 +53,8 @@ class Framework:
 
     def _load_method(self, path: Path) -> Step:
         # A method reads the program's memory, and does not keep it alive.
-        self._program = Runtime.get().load_program(path)
+        # ExecuTorch 1.5.1 ends the process in the first call of some programs that it has opened by their path.
+        self._program = Runtime.get().load_program(path.read_bytes())
         execute = self._program.load_method("forward").execute
         return lambda *inputs: tuple(execute(inputs))
 
