@@ -378,7 +378,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="executorch",
         title="ExecuTorch",
         package="executorch",
-        distributions=("executorch", "torch"),
+        distributions=("executorch",),
         requirement="executorch==1.5.1",
         beside=("torch==2.13.0",),  # its runtime takes PyTorch's tensors, and its wheel does not require PyTorch
         environment="executorch",

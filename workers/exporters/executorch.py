@@ -6,6 +6,7 @@ from typing import Any
 
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
+from executorch.runtime import Runtime
 
 from workers.errors import Unsupported, summarise_error
 from workers.frameworks.torch_aot import capture_forward
@@ -29,4 +30,13 @@ def export(model: Any, example: tuple[Any, ...], shapes: Sequence[Shape], path: 
         lowered = to_edge_transform_and_lower(captured, partitioner=[XnnpackPartitioner()]).to_executorch()
     except Exception as error:  # its passes raise errors of any kind, wrapped in a plain Exception
         raise Unsupported(f"ExecuTorch cannot lower it: {summarise_error(error.__cause__ or error)}") from error
+    if missing := list_missing_kernels(lowered.executorch_program):
+        raise Unsupported(f"ExecuTorch's runtime has no kernel for {', '.join(missing)}")
     path.write_bytes(lowered.buffer)
+
+
+def list_missing_kernels(program: Any) -> list[str]:
+    """List the operators of a program that the runtime lacks: loading it would fail with a number and no name."""
+    operators = [each for plan in program.execution_plan for each in plan.operators]
+    names = [f"{each.name}.{each.overload}" if each.overload else each.name for each in operators]
+    return sorted({*names} - Runtime.get().operator_registry.operator_names)

@@ -22,8 +22,7 @@ class Framework:
         self._cell = cell
         # PyTorch makes the tensors, and measures what the machine can do.
         self.arithmetic = host.Framework(cell)
-        self._method: Any = None
-        self._path = Path()
+        self._program: Any = None
 
     def apply_settings(self) -> None:
         self.arithmetic.apply_settings()
@@ -54,12 +53,16 @@ class Framework:
 
     def make_clients(self, count: int) -> Sequence[Step]:
         """Return steps with a method each: one has the memory of one call."""
-        return [self._load_method(self._path) for _ in range(count)]
+        return [self._make_step() for _ in range(count)]
 
     def _load_method(self, path: Path) -> Step:
-        self._path = path
-        self._method = Runtime.get().load_program(path).load_method("forward")
-        execute = self._method.execute
+        # A method reads the program's memory, and does not keep it alive.
+        # ExecuTorch 1.5.1 ends the process in the first call of some programs that it has opened by their path.
+        self._program = Runtime.get().load_program(path.read_bytes())
+        return self._make_step()
+
+    def _make_step(self) -> Step:
+        execute = self._program.load_method("forward").execute
         return lambda *inputs: tuple(execute(inputs))
 
     def synchronise(self, outputs: tuple[Any, ...]) -> None:

@@ -175,6 +175,20 @@ def test_an_interpreter_runs_a_loop_whose_length_the_inputs_decide(
 
 
 @pytest.mark.long
+def test_a_kernel_that_executorch_lacks_is_named_when_the_model_is_exported(
+    spec: Spec, work: "Work", tmp_path: Path
+) -> None:
+    job = spec("executorch", "embedding_bag")
+    last = work(job.model_copy(update={"purpose": ExportPurpose(path=str(tmp_path / "model.pte"))})).events[-1]
+    assert isinstance(last, Failure)
+    assert (last.outcome, last.reason) == (
+        "unsupported",
+        "ExecuTorch's runtime has no kernel for aten::_embedding_bag.out",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
 def test_a_file_for_litert_holds_no_list_of_tensors_whose_size_is_open(
     spec: Spec, work: "Work", tmp_path: Path
 ) -> None:
