@@ -1,7 +1,7 @@
 """Keras 3 on JAX: eager, and compiled by jax.jit."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Keras reads it when it is imported.
@@ -56,7 +56,7 @@ class StatelessModel:
     """A model of Keras as functions of its weights, which are arguments of all that is differentiated or compiled."""
 
     def __init__(self, built: keras_models.BuiltModel) -> None:
-        self.call: Callable[..., Any] = built.model
+        self.call: Any = built.model
         self._trained = {each.path: each for each in built.trained}
         self._statistics = {each.path: each for each in built.running}
         self.weights: Tree = {path: each.value for path, each in self._trained.items()}

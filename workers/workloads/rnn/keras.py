@@ -1,4 +1,4 @@
-"""A recurrent network along a sequence in Keras, whose layers take the batch first and keep their kernels transposed."""
+"""A recurrent network along a sequence in Keras. A layer takes the batch first and keeps its kernels transposed."""
 
 import keras
 from keras import layers, ops
