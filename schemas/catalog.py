@@ -28,6 +28,8 @@ class Mode(Model):
     module: str = ""
     needs: dict[str, str] = {}
     """Requirements by package, besides the framework's own."""
+    dtypes: tuple[Dtype, ...] = ()
+    """Types in which it computes. Empty: all of the framework's."""
     saves: str = ""
     """Kind of file that it can save its computation to. Empty: none, for the reason in `unsaved`."""
     suffix: str = ""
@@ -94,6 +96,8 @@ FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
     ("backward", *TRAINING_TASKS), "it runs an exported graph, which contains only the forward pass"
 )
 
+# The type promotion of Keras turns float64 into float32 on every backend but TensorFlow.
+DEMOTED_DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
 KERAS_TRAINING: dict[Task, str] = dict.fromkeys(
     TRAINING_TASKS, "steps by optimisers of Keras are not built in yet; choose --tasks forward,backward"
 )
@@ -301,12 +305,14 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 name="torch",
                 summary="Keras layers on PyTorch, operation by operation",
                 module="workers.frameworks.keras_torch",
+                dtypes=DEMOTED_DTYPES,
                 needs={"torch": "torch==2.13.0"},
             ),
             Mode(
                 name="torch-compile",
                 summary="Keras layers on PyTorch, by torch.compile, as jit_compile=True has them",
                 module="workers.frameworks.keras_torch",
+                dtypes=DEMOTED_DTYPES,
                 needs={"torch": "torch==2.13.0"},
                 sibling="torch",
                 unsaved="compiled code stays in Inductor's caches",
@@ -339,12 +345,14 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 name="jax",
                 summary="Keras layers on JAX, operation by operation, as run_eagerly=True has them",
                 module="workers.frameworks.keras_jax",
+                dtypes=DEMOTED_DTYPES,
                 needs={"jax": "jax==0.10.2"},
             ),
             Mode(
                 name="jax-jit",
                 summary="Keras layers on JAX, by jax.jit, as jit_compile=True has them",
                 module="workers.frameworks.keras_jax",
+                dtypes=DEMOTED_DTYPES,
                 needs={"jax": "jax==0.10.2"},
                 sibling="jax",
                 unsaved="saving it is not supported here yet",

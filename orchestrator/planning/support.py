@@ -32,6 +32,9 @@ def explain_hardware(cell: Cell, framework: Framework) -> str:
     """Explain why a framework lacks a cell's dtype or device here; empty if it has them."""
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; choose {' or '.join(framework.dtypes)}"
+    dtypes = find_mode(cell).dtypes or framework.dtypes
+    if cell.dtype not in dtypes:
+        return f"{cell.framework}:{cell.mode} does not compute in {cell.dtype}; choose {' or '.join(dtypes)}"
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
     if cell.device == "cuda" and not list_gpus():
