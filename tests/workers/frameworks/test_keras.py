@@ -91,12 +91,14 @@ except Exception as error:
 """
 
 
+@pytest.mark.long
 def test_a_model_that_forgets_a_variable_is_malformed_and_named(tell: Callable[..., str]) -> None:
     change = "implementation.Model.weights = property(lambda self: [], lambda self, given: None)"
     told = tell(MISTAKEN.replace("CHANGE", change), "torch", "matmul")
     assert told.startswith("Malformed Model has 0 weights, but reference.py draws 1 (W); keep each as a variable of a")
 
 
+@pytest.mark.long
 def test_a_layer_of_another_precision_is_malformed(tell: Callable[..., str]) -> None:
     change = "import keras; keras.config.set_dtype_policy('float64')"
     told = tell(MISTAKEN.replace("CHANGE", change), "torch", "matmul")
@@ -113,6 +115,7 @@ print(own[0].shape, all((a == b).all() for a, b in zip(framework.to_reference(ow
 """
 
 
+@pytest.mark.long
 def test_kernels_are_transposed_and_come_back_in_the_order_of_the_reference(tell: Callable[..., str]) -> None:
     assert tell(LAYOUT, "torch", task="forward") == "(3, 4) True"
 

@@ -22,9 +22,10 @@ class Transposed(layers.Layer):
 class Model:
     def __init__(self, parameters: Parameters, weights: dict[str, keras.KerasTensor]) -> None:
         hidden, code = layers.Dense(parameters["hidden"], activation="relu"), layers.Dense(parameters["code"])
-        encoder = keras.Sequential([keras.Input((parameters["input"],)), hidden, code])
+        data = keras.Input((parameters["input"],))
+        encoder = keras.Sequential([data, hidden, code])
         decoder = [Transposed(code, "relu"), Transposed(hidden)]
-        self.network = keras.Sequential([*encoder.layers, *decoder])
+        self.network = keras.Sequential([data, *encoder.layers, *decoder])
         self.weights = [*encoder.trainable_variables, *(layer.bias for layer in decoder)]
         for variable, weight in zip(self.weights, weights.values(), strict=True):
             variable.assign(ops.transpose(weight))
