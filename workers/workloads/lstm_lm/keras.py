@@ -16,8 +16,13 @@ class Model:
             [
                 keras.Input((None,), dtype="int64"),
                 layers.Embedding(parameters["vocabulary"], parameters["width"]),
+                # Keras' own initializer, which is orthogonal, does not exist in bfloat16.
                 layers.LSTM(
-                    parameters["hidden"], activation="tanh", recurrent_activation="sigmoid", return_sequences=True
+                    parameters["hidden"],
+                    activation="tanh",
+                    recurrent_activation="sigmoid",
+                    recurrent_initializer="zeros",
+                    return_sequences=True,
                 ),
                 layers.Dense(parameters["vocabulary"]),
             ]

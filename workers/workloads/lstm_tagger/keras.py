@@ -16,10 +16,12 @@ class Model:
         self.table = layers.Embedding(parameters["vocabulary"], parameters["width"])
         self.table.build()
         self.lstm = layers.Bidirectional(
+            # Keras' own initializer, which is orthogonal, does not exist in bfloat16.
             layers.LSTM(
                 parameters["hidden"],
                 activation="tanh",
                 recurrent_activation="sigmoid",
+                recurrent_initializer="zeros",
                 return_sequences=True,
                 zero_output_for_mask=True,
             ),

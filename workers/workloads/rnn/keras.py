@@ -9,7 +9,9 @@ from workers.interfaces import Parameters
 
 class Model:
     def __init__(self, parameters: Parameters, weights: dict[str, keras.KerasTensor]) -> None:
-        self.layer = layers.SimpleRNN(parameters["hidden"], activation="tanh", use_bias=False)
+        # Keras' own initializer, which is orthogonal, does not exist in bfloat16.
+        options = {"activation": "tanh", "use_bias": False, "recurrent_initializer": "zeros"}
+        self.layer = layers.SimpleRNN(parameters["hidden"], **options)
         self.layer.build((None, None, parameters["input"]))
         self.layer.set_weights([ops.transpose(weights[name]) for name in ("W_x", "W_h")])
         self.weights = self.layer.trainable_variables
