@@ -285,7 +285,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="keras",
         title="Keras",
         package="keras",
-        distributions=("keras", "torch", "tensorflow", "tensorflow-cpu", "jax", "jaxlib"),
+        distributions=("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib"),
         requirement="keras==3.15.1",
         environment="keras",
         start_s=6.0,
