@@ -26,6 +26,10 @@ class Mode(Model):
     sibling: str = ""
     deprecated: str = ""
     module: str = ""
+    needs: dict[str, str] = {}
+    """Requirements by package, besides the framework's own."""
+    dtypes: tuple[Dtype, ...] = ()
+    """Types in which it computes. Empty: all of the framework's."""
     saves: str = ""
     """Kind of file that it can save its computation to. Empty: none, for the reason in `unsaved`."""
     suffix: str = ""
@@ -98,6 +102,12 @@ THREAD_VARIABLES = {"OMP_NUM_THREADS": "{threads}", "MKL_NUM_THREADS": "{threads
 TORCH_BLAS = {} if platform.machine() in ("x86_64", "AMD64") else {BLAS: "{threads}"}
 FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
     ("backward", *TRAINING_TASKS), "it runs an exported graph, which contains only the forward pass"
+)
+
+# The type promotion of Keras turns float64 into float32 on every backend but TensorFlow.
+DEMOTED_DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
+KERAS_TRAINING: dict[Task, str] = dict.fromkeys(
+    TRAINING_TASKS, "steps by optimisers of Keras are not built in yet; choose --tasks forward,backward"
 )
 
 # Requirements of every worker, by package.
@@ -284,6 +294,84 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 sibling="eager",
                 saves="StableHLO with weights",
                 suffix=".zip",
+            ),
+        ),
+    ),
+    Framework(
+        name="keras",
+        title="Keras",
+        package="keras",
+        distributions=("torch", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib"),
+        requirement="keras==3.15.1",
+        environment="keras",
+        start_s=6.0,
+        variables=THREAD_VARIABLES
+        | TORCH_BLAS
+        | {
+            "TORCHINDUCTOR_COMPILE_THREADS": "1",
+            "TF_NUM_INTRAOP_THREADS": "{threads}",
+            "TF_NUM_INTEROP_THREADS": "1",
+            "PJRT_NPROC": "{threads}",
+            "JAX_ENABLE_COMPILATION_CACHE": "0",
+        },
+        caches=INDUCTOR_CACHES,
+        cannot=KERAS_TRAINING,
+        modes=(
+            Mode(
+                name="torch",
+                summary="Keras layers on PyTorch, operation by operation",
+                module="workers.frameworks.keras_torch",
+                dtypes=DEMOTED_DTYPES,
+                needs={"torch": "torch==2.13.0"},
+            ),
+            Mode(
+                name="torch-compile",
+                summary="Keras layers on PyTorch, by torch.compile, as jit_compile=True has them",
+                module="workers.frameworks.keras_torch",
+                dtypes=DEMOTED_DTYPES,
+                needs={"torch": "torch==2.13.0"},
+                sibling="torch",
+                unsaved="compiled code stays in Inductor's caches",
+                cached=True,
+                compile_s=30,
+            ),
+            Mode(
+                name="tensorflow",
+                summary="Keras layers on TensorFlow, operation by operation, as run_eagerly=True has them",
+                module="workers.frameworks.keras_tensorflow",
+                needs={"tensorflow": "tensorflow-cpu==2.21.0"},
+            ),
+            Mode(
+                name="tensorflow-function",
+                summary="Keras layers on TensorFlow in a tf.function, as jit_compile=False has them",
+                module="workers.frameworks.keras_tensorflow",
+                needs={"tensorflow": "tensorflow-cpu==2.21.0"},
+                sibling="tensorflow",
+                unsaved="saving it is not supported here yet",
+            ),
+            Mode(
+                name="tensorflow-xla",
+                summary="Keras layers on TensorFlow, the graph compiled by XLA, as jit_compile=True has them",
+                module="workers.frameworks.keras_tensorflow",
+                needs={"tensorflow": "tensorflow-cpu==2.21.0"},
+                sibling="tensorflow",
+                unsaved="saving it is not supported here yet",
+            ),
+            Mode(
+                name="jax",
+                summary="Keras layers on JAX, operation by operation, as run_eagerly=True has them",
+                module="workers.frameworks.keras_jax",
+                dtypes=DEMOTED_DTYPES,
+                needs={"jax": "jax==0.10.2"},
+            ),
+            Mode(
+                name="jax-jit",
+                summary="Keras layers on JAX, by jax.jit, as jit_compile=True has them",
+                module="workers.frameworks.keras_jax",
+                dtypes=DEMOTED_DTYPES,
+                needs={"jax": "jax==0.10.2"},
+                sibling="jax",
+                unsaved="saving it is not supported here yet",
             ),
         ),
     ),

@@ -14,7 +14,7 @@ from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.files.toml import load_model, read_toml
 from orchestrator.machine.kernel_files import KernelFiles
 from orchestrator.registry.frameworks import load_frameworks
-from schemas.catalog import CUDA_REQUIREMENTS, WORKER_REQUIREMENTS
+from schemas.catalog import CUDA_REQUIREMENTS, WORKER_REQUIREMENTS, Framework
 from schemas.environment import CURRENT, EnvironmentFile, EnvironmentSpec, EnvironmentSpecs
 
 VERSION_SIGN = "@"
@@ -101,7 +101,7 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
                 name=framework.environment,
                 stem=framework.environment,
                 origin=BUILT_IN,
-                requirements=(requirement, *framework.beside, *counters),
+                requirements=(requirement, *framework.beside, *list_mode_requirements(framework), *counters),
                 serves=framework.name,
             )
         if framework.exporter:
@@ -114,6 +114,11 @@ def make_builtin_definitions(*, accelerated: bool) -> Iterable[EnvironmentDefini
             yield EnvironmentDefinition(
                 name=name, stem=name, origin=BUILT_IN, requirements=tuple(needed.values()), serves=exporter
             )
+
+
+def list_mode_requirements(framework: Framework) -> Iterable[str]:
+    """List what single modes of a framework require, each once."""
+    return dict.fromkeys(text for mode in framework.modes for text in mode.needs.values())
 
 
 def definition_from_spec(name: str, spec: EnvironmentSpec, origin: str) -> EnvironmentDefinition:

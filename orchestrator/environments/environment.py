@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.requirements import Requirement
 
@@ -96,9 +97,13 @@ class Environment:
             return replace(self, record=None, modules=None)
         return replace(self, record=ready.environment, modules=frozenset(ready.modules))
 
-    def explain_missing(self, framework: Framework) -> str:
-        """Explain what a framework lacks here, and how to add it; empty for nothing, or if that is not known yet."""
-        return self._describe_missing({framework.package: framework.requirement} | WORKER_REQUIREMENTS)
+    def explain_missing(self, framework: Framework, needs: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Explain what a framework and a mode of it lack here, and how to add it.
+
+        Empty for nothing, or if that is not known yet. `needs` are the mode's own requirements.
+        """
+        needed = {framework.package: framework.requirement, **needs}
+        return self._describe_missing(needed | WORKER_REQUIREMENTS)
 
     def explain_missing_for_export(self, framework: Framework) -> str:
         """Explain what the export of a framework's models lacks here; empty as above."""

@@ -15,6 +15,7 @@ from orchestrator.environments.definitions import EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
 from orchestrator.errors import UsageError, check_utf8
 from orchestrator.registry.frameworks import load_frameworks
+from orchestrator.registry.modes import find_mode
 from schemas.catalog import WORKER_REQUIREMENTS, Framework
 from schemas.environment import CURRENT, DEFAULT, EnvironmentRecord, EnvironmentSpecs
 from schemas.job import Cell, Export, JobSpec
@@ -156,7 +157,7 @@ class Environments:
         for name in self.find_for_cells([cell]):
             if name in self._failures:
                 return self._failures[name]
-        if reason := own.explain_other_framework(framework) or own.explain_missing(framework):
+        if reason := own.explain_other_framework(framework) or own.explain_missing(framework, find_mode(cell).needs):
             return reason
         return (
             self.find(self.choose_export_environment(cell)).explain_missing_for_export(framework)

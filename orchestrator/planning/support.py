@@ -38,6 +38,9 @@ def explain_hardware(cell: Cell, framework: Framework) -> str:
         return f"{cell.framework}:{cell.mode} quantises a model in {join_choices(modes[0])}, not in {cell.dtype}"
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; choose {join_choices(framework.dtypes)}"
+    dtypes = find_mode(cell).dtypes or framework.dtypes
+    if cell.dtype not in dtypes:
+        return f"{cell.framework}:{cell.mode} does not compute in {cell.dtype}; choose {join_choices(dtypes)}"
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
     if cell.device == "cuda" and not list_gpus():

@@ -131,7 +131,7 @@ def judge_results(spec: JobSpec, ended: Ended) -> Ended:
 
 
 # Frameworks that take long to import, and whose import starts no thread.
-SLOW_IMPORTS = ("torch", "tensorflow", "jax")
+SLOW_IMPORTS = ("torch", "tensorflow", "jax", "keras")
 
 
 @pytest.fixture(scope="session")
@@ -165,9 +165,11 @@ def reported() -> Reported:
 
     def of(spec: JobSpec) -> Report:
         name = spec.cell.framework
-        if name != "synthetic" and find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
-        if spec.cell.mode.startswith(("compile", "aot")) and shutil.which("g++") is None:
+        needed = [name, spec.cell.mode.partition("-")[0]] if name == "keras" else [name]
+        for package in needed:
+            if package != "synthetic" and find_spec(package) is None:
+                pytest.skip(f"{package} is not installed")
+        if spec.cell.mode.startswith(("compile", "torch-compile", "aot")) and shutil.which("g++") is None:
             pytest.skip("g++ is not installed")
         if spec.cell.id not in kept:
             kept[spec.cell.id] = run_worker(spec).report

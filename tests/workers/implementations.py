@@ -1,5 +1,7 @@
 """Every workload in one framework, in one process: `python -m tests.workers.implementations torch`.
 
+A framework with several backends has a name for each, as of its file: `keras_torch`.
+
 Prints one JSON object a line for each cell: its outcome, and the reason if it differs from the reference on two sets
 of inputs or on other shapes. One job per cell would import the framework hundreds of times.
 """
@@ -28,15 +30,20 @@ MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     # AdamW differs from Adam in one term, which the contract of each framework checks.
     "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", "train-sgd", "train-adam")},
     "jax": {"jit": ("forward", "backward", "train-sgd", "train-adam")},
+    # Layers are the same ones in all modes of a backend; the contract of each framework tries the others.
+    "keras_torch": {"torch": ("forward", "backward")},
+    "keras_tensorflow": {"tensorflow": ("forward", "backward")},
+    "keras_jax": {"jax-jit": ("backward",)},
 }
 BATCH = 3
 
 
-def cells(framework: str) -> Iterator[Cell]:
+def cells(name: str) -> Iterator[Cell]:
     """Yield each workload at its default sizes, in each mode and task."""
+    framework = name.partition("_")[0]
     for workload in WORKLOADS:
         sizes = {size.name: size.default for size in workload.parameters}
-        for mode, tasks in MODES[framework].items():
+        for mode, tasks in MODES[name].items():
             for task in tasks if workload.name != "synthetic" else ():
                 yield Cell(
                     framework=framework, mode=mode, workload=workload.name, parameters=sizes, task=task, batch=BATCH
@@ -82,10 +89,10 @@ def tried(kind: type[interfaces.Framework], cell: Cell) -> dict[str, object]:
     return {"name": name, "outcome": outcome, "reason": reason, "seconds": time.perf_counter() - begin}
 
 
-def main(framework: str, *only: str) -> None:
+def main(name: str, *only: str) -> None:
     """Run all cells, or those whose workloads are named."""
-    kind = frameworks.import_framework(framework)
-    chosen = [cell for cell in cells(framework) if not only or cell.workload in only]
+    kind = frameworks.import_framework(name)
+    chosen = [cell for cell in cells(name) if not only or cell.workload in only]
     kind(chosen[0].model_copy(update={"task": "backward"})).apply_settings()
     for cell in chosen:
         print(json.dumps(tried(kind, cell)), flush=True)

@@ -33,8 +33,15 @@ def test_each_framework_has_a_built_in_environment_with_exactly_what_it_requires
             assert found(tmp_path, framework.environment).all_requirements == (
                 framework.requirement,
                 *framework.beside,
+                *dict.fromkeys(text for mode in framework.modes for text in mode.needs.values()),
                 *WORKER,
             )
+
+
+def test_a_framework_on_several_backends_has_one_environment_with_each_of_them_once(tmp_path: Path) -> None:
+    asked = found(tmp_path, "keras").all_requirements
+    assert [each.partition("==")[0] for each in asked[:4]] == ["keras", "torch", "tensorflow-cpu", "jax"]
+    assert len(asked) == len(set(asked))
 
 
 def test_the_users_file_is_in_the_folder_for_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +107,7 @@ def test_the_sweep_file_goes_before_the_users_own_and_that_before_what_is_built_
     [
         ("tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow or tensorflow-export?"),
         ("tensorfow@2.20", "unknown environment 'tensorfow@2.20'; did you mean tensorflow or tensorflow-export?"),
-        ("zzz", "unknown environment 'zzz'; valid: bad, current, executorch, iree, iree-export, jax, litert, locked,"),
+        ("zzz", "unknown environment 'zzz'; valid: bad, current, executorch, iree, iree-export, jax, keras, litert,"),
         ("tensorflow@latest", "'latest' is not a version; write it as in tensorflow@2.20"),
         ("tensorflow@", "unknown environment 'tensorflow@'; did you mean tensorflow or tensorflow-export?"),
         ("bad", "the environment bad: 'tensorflow=2' is an invalid requirement"),

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.environments.environment import Environment
 from orchestrator.errors import UsageError
 from orchestrator.planning.plan import Plan, build_plan
 from orchestrator.planning.sweep_file import validate_sweep
@@ -15,6 +16,24 @@ def test_a_dtype_that_a_framework_does_not_have_is_refused_with_the_ones_that_it
     (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
     assert refused.dtype == "bfloat16"
     assert plan.refused[refused.id] == "numpy does not compute in bfloat16; choose float32, float64 or float16"
+
+
+def test_a_dtype_that_one_mode_does_not_have_is_refused_for_that_mode_alone(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", "keras:torch", "keras:tensorflow", axes={"dtype": ("float64",)})
+    reasons = {cell.mode: plan.refused.get(cell.id, "") for cell in plan.cells}
+    assert reasons["torch"] == "keras:torch does not compute in float64; choose float32 or bfloat16"
+    assert "float64" not in reasons["tensorflow"]
+
+
+def test_a_mode_without_its_backend_is_refused_with_the_command_that_installs_it(
+    make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "_has_package", lambda self, package, requirement: package != "jax")
+    plan = make_plan("keras:torch", "keras:jax", "jax")
+    reasons = {f"{cell.framework}:{cell.mode}": plan.refused.get(cell.id, "") for cell in plan.cells}
+    assert reasons["keras:torch"] == ""
+    assert reasons["keras:jax"].startswith("jax is not ")
+    assert "jax==0.10.2" in reasons["keras:jax"]
 
 
 def test_a_task_that_a_framework_does_not_do_is_refused_with_the_reason(make_plan: MakePlan) -> None:

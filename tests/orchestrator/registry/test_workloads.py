@@ -244,7 +244,7 @@ def test_a_reference_needs_its_framework_to_be_installed(
 ) -> None:
     edit(mine, "# reference", "reference")
     monkeypatch.setattr(
-        Environment, "explain_missing", lambda self, framework: "no torch" if framework.name == "torch" else ""
+        Environment, "explain_missing", lambda self, framework, needs: "no torch" if framework.name == "torch" else ""
     )
     with pytest.raises(UsageError, match="nothing to run: the reference of mine is torch in float64: no torch"):
         make_plan("jax", axes={"workloads": (str(mine),)})

@@ -151,6 +151,7 @@ TITLES = {
     "torch": "PyTorch",
     "tensorflow": "TensorFlow",
     "jax": "JAX",
+    "keras": "Keras",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "litert": "LiteRT",

@@ -25,6 +25,7 @@ APART = {
     "compile-reduce-overhead",
     "aot",
     "int8-dynamic",
+    "torch-compile",
 }
 
 BUILT_HERE = [known for known in FRAMEWORKS if known.name != "synthetic" and not known.exporter]
@@ -43,8 +44,13 @@ PREPARED_IN = {
     "tensorflow:xla": {"trace"},
     "tensorflow:session": {"trace"},
     "jax:jit": {"trace", "compile"},
+    "keras:torch-compile": {"compile"},
+    "keras:tensorflow-function": {"trace"},
+    "keras:tensorflow-xla": {"trace"},
+    "keras:jax-jit": {"trace", "compile"},
 }
 COUNTING = {"function", "xla", "session", "compile", "compile-dynamic", "compile-max-autotune", "jit"}
+COUNTING |= {"torch-compile", "tensorflow-function", "tensorflow-xla", "jax-jit"}
 DEPRECATIONS = {"trace": 1, "script": 1, "script-freeze": 2, "script-optimized": 3}
 WEIGHTS = {"rnn_cell": ["W_h", "W_x"], "rnn": ["W_h", "W_x"], "mlp": ["W_0", "b_0", "W_1", "b_1", "W_2", "b_2"]}
 
@@ -83,6 +89,9 @@ FORWARD = [
     Job("tensorflow", "function", "mlp", "forward", "float16"),
     Job("jax", "jit", "rnn_cell", "forward", "float16"),
     Job("numpy", "eager", "rnn", "forward", "float16"),
+    Job("keras", "torch", "rnn", "forward", "bfloat16"),
+    Job("keras", "tensorflow-function", "rnn_cell", "forward", "float64"),
+    Job("keras", "jax", "mlp", "forward", "float64"),
 ]
 FROZEN = [
     Job("torch", mode, workload, "forward") for mode in ("script-freeze", "script-optimized") for workload in WEIGHTS
@@ -97,10 +106,12 @@ COMPILED = [
     Job("torch", "aot", "rnn", "forward", parameters=FOUR_FIXED),
     Job("tensorflow", "xla", "rnn", "forward"),
     Job("tensorflow", "session", "rnn", "forward", "bfloat16"),
+    Job("keras", "torch-compile", "mlp"),
 ]
+TRAINERS = [(known.name, mode.name) for known in BUILT_HERE for mode in known.modes if "train-sgd" not in known.cannot]
 TRAINED = [
-    *(Job(*mode, "mlp", "train-adam") for mode in MODES),
-    *(Job(*mode, "rnn", "train-sgd", parameters=FOUR) for mode in MODES if mode[1] != "trace"),
+    *(Job(*mode, "mlp", "train-adam") for mode in MODES if mode in TRAINERS),
+    *(Job(*mode, "rnn", "train-sgd", parameters=FOUR) for mode in MODES if mode in TRAINERS and mode[1] != "trace"),
     Job("torch", "compile", "mlp", "train-sgd"),
     *(Job(*mode, "mlp", "train-adamw") for mode in MODES if mode[1] in ("eager", "function", "jit")),
     Job("tensorflow", "session", "mlp", "train-adamw"),
@@ -112,7 +123,7 @@ SEQUENCES = [job for job in RIGHT if job.workload == "rnn" and "fixed_length" no
 # are among them, because a job runs once in a session.
 QUICK = [
     *(Job(*mode, "mlp") for mode in MODES if mode in (("torch", "trace"), ("torch", "script"), ("numpy", "eager"))),
-    *(Job(*mode, "mlp") for mode in (("tensorflow", "function"), ("jax", "jit"))),
+    *(Job(*mode, "mlp") for mode in (("tensorflow", "function"), ("jax", "jit"), ("keras", "torch"))),
     Job("torch", "script", "rnn"),
     FIXED,
     Job("torch", "eager", "rnn", "forward", "float64"),

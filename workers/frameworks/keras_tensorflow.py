@@ -1,0 +1,49 @@
+"""Keras 3 on TensorFlow: eager, in a tf.function, and with that graph compiled by XLA."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Keras reads it when it is imported.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+from schemas.event import Setting
+from schemas.job import Cell
+from workers.arrays import Array
+from workers.frameworks import keras as keras_models
+from workers.frameworks.tensorflow import Framework as TensorFlowFramework
+
+
+class Framework(TensorFlowFramework):
+    """TensorFlow with models of Keras, whose variables are variables of TensorFlow."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(keras_models.to_backend_cell(cell))
+
+    def apply_settings(self) -> None:
+        super().apply_settings()
+        keras_models.apply_defaults(self._cell)
+
+    def read_settings(self) -> Sequence[Setting]:
+        return [*super().read_settings(), *keras_models.read_defaults(self._cell, "tensorflow")]
+
+    def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
+        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        self._built = keras_models.BuiltModel(self._cell, implementation, tensors)
+        self._built.check_weights(self._cell, weights)
+        return KerasVariables(self._built)
+
+    def to_reference(self, arrays: list[Array]) -> list[Array]:
+        return self._built.to_reference(arrays)
+
+
+class KerasVariables:
+    """A model of Keras with the variables of TensorFlow that its own variables hold."""
+
+    def __init__(self, built: keras_models.BuiltModel) -> None:
+        self._model = built.model
+        self.weights = [each.value for each in built.trained]
+        self.loss = getattr(self._model, "loss", None)
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self._model(*inputs)
