@@ -35,8 +35,6 @@ class Mode(Model):
     suffix: str = ""
     unsaved: str = "it has no graph that could be saved"
     cached: bool = False
-    dtypes: tuple[Dtype, ...] = ()
-    """The dtypes of its cells. Empty: all of its framework."""
     compile_s: NonNegativeFloat = 0.0
     """Seconds that it needs in addition to the framework's `start_s`, for estimates only."""
 

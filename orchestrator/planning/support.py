@@ -33,12 +33,11 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
 
 def explain_hardware(cell: Cell, framework: Framework) -> str:
     """Explain why a framework lacks a cell's dtype or device here; empty if it has them."""
-    modes = [mode.dtypes for mode in framework.modes if mode.name == cell.mode and mode.dtypes]
-    if modes and cell.dtype not in modes[0]:
-        return f"{cell.framework}:{cell.mode} quantises a model in {join_choices(modes[0])}, not in {cell.dtype}"
+    dtypes = find_mode(cell).dtypes or framework.dtypes
+    if cell.is_quantised and cell.dtype not in dtypes:
+        return f"{cell.framework}:{cell.mode} quantises a model in {join_choices(dtypes)}, not in {cell.dtype}"
     if cell.dtype not in framework.dtypes:
         return f"{cell.framework} does not compute in {cell.dtype}; choose {join_choices(framework.dtypes)}"
-    dtypes = find_mode(cell).dtypes or framework.dtypes
     if cell.dtype not in dtypes:
         return f"{cell.framework}:{cell.mode} does not compute in {cell.dtype}; choose {join_choices(dtypes)}"
     if cell.device not in framework.devices:
