@@ -468,7 +468,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="executorch==1.5.1",
         beside=("torch==2.13.0",),  # its runtime takes PyTorch's tensors, and its wheel does not require PyTorch
         environment="executorch",
-        start_s=6.0,
+        start_s=15.0,
         variables=THREAD_VARIABLES | TORCH_BLAS,
         dtypes=("float32",),
         exporter="torch",
