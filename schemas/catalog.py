@@ -313,6 +313,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             "JAX_ENABLE_COMPILATION_CACHE": "0",
         },
         caches=INDUCTOR_CACHES,
+        dtypes=("float32", "float64", "bfloat16"),
         cannot=KERAS_TRAINING,
         modes=(
             Mode(
