@@ -1,6 +1,6 @@
 """Rerun of one job of a run: with the same spec, in a temporary folder. The run stays unchanged."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -41,19 +41,25 @@ def rerun_job(
     cells = (record.spec.cell,)
     plan = Plan(manifest.sweep, cells, {}, manifest.seed, available, (), workloads, make_environments(manifest))
     check_rerunnable(plan, record)
-    due = record.spec.cpus or plan.choose_cores(record.spec.cell)
+    due = tuple(dict.fromkeys((*record.spec.cpus, *record.spec.shared_cpus))) or plan.choose_cores(record.spec.cell)
     with (
         claim_cores(len(due), runs, preferred=due, on_wait=on_wait) as claim,
         open_session(claim.cores, plan.environments) as session,
         descendants.make_temporary_folder() as folder,
     ):
-        cores = tuple(sorted(claim.cores)) if record.spec.cpus else ()
-        spec = record.spec.model_copy(update={"cpus": cores, "start": "fresh"})  # it has no block, and so no template
+        spec = place_job(record.spec, claim.cores)
         beside = store.create_run(folder, "repeated", datetime.now().astimezone())
         jobs = JobRunner(session.launcher, beside, machine, plan.environments)
         if spec.cell.cache == "warm" and find_mode(spec.cell).cached:
             jobs.run_job(spec.model_copy(update={"block": 0}))  # block 0 only fills the cache
         yield jobs.run_job(spec), beside.log_path(spec)
+
+
+def place_job(spec: JobSpec, cores: Sequence[int]) -> JobSpec:
+    """Return a job on as many of these cores as it had, and on all of them for several clients at once."""
+    places = {"cpus": cores[: len(spec.cpus)], "shared_cpus": cores if spec.shared_cpus else ()}
+    # It has no block, and so no template.
+    return spec.model_copy(update={name: tuple(sorted(each)) for name, each in places.items()} | {"start": "fresh"})
 
 
 def make_environments(manifest: Manifest) -> Environments:
@@ -77,9 +83,10 @@ def check_rerunnable(plan: Plan, record: JobRecord) -> None:
     if record.outcome == "unsupported":
         raise UsageError(f"{name} was never started: {record.reason}")
     parse_framework(f"{cell.framework}:{cell.mode}")
-    if missing := sorted({*spec.cpus}.difference(plan.available)):
+    used = sorted({*spec.cpus, *spec.shared_cpus})
+    if missing := [core for core in used if core not in plan.available]:
         raise UsageError(
-            f"{name} ran on cores {list(spec.cpus)}, and core {missing[0]} is not available here; run its sweep again"
+            f"{name} ran on cores {used}, and core {missing[0]} is not available here; run its sweep again"
         )
     if plan.environments.inspect(cell.environment).record is None:
         raise UsageError(

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.execution.rerun import place_job
 from orchestrator.planning.plan import Plan
 from orchestrator.records.store import Store
 from schemas.record import JobRecord
@@ -24,6 +25,28 @@ def is_worker_running(orchestrator: int) -> bool:
     commands = [child.cmdline() for child in psutil.Process(orchestrator).children()]
     # A judge is started from the same file.
     return any(str(ROOT / "workers" / "start.py") == command[-1] for command in commands if command)
+
+
+@pytest.mark.parametrize(
+    ("had", "shared", "held", "placed"),
+    [
+        ((), (), (3,), ((), ())),
+        ((0,), (), (3,), ((3,), ())),
+        ((0, 1), (), (3, 2), ((2, 3), ())),
+        ((0,), (0, 1, 2), (5, 3, 4), ((5,), (3, 4, 5))),
+        ((), (0, 1), (1, 0), ((), (0, 1))),
+    ],
+)
+def test_a_job_has_as_many_cores_again_and_all_of_them_for_clients(
+    make_record: Callable[..., JobRecord],
+    had: tuple[int, ...],
+    shared: tuple[int, ...],
+    held: tuple[int, ...],
+    placed: tuple[tuple[int, ...], tuple[int, ...]],
+) -> None:
+    spec = make_record().spec.model_copy(update={"cpus": had, "shared_cpus": shared, "start": "template"})
+    found = place_job(spec, held)
+    assert (found.cpus, found.shared_cpus, found.start) == (*placed, "fresh")
 
 
 @pytest.mark.long

@@ -23,6 +23,7 @@ MakeRecords = Callable[..., list[JobRecord]]
     ("changes", "sentence"),
     [
         ({"cpus": (4000,)}, "core 4000 is not available here"),
+        ({"shared_cpus": (4001,)}, "core 4001 is not available here"),
         (
             {"variables": {"LD_PRELOAD": "/tmp/evil.so"}},
             "had other variables or another module than this version would use",
