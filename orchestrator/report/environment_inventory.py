@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.table import Column
 from rich.text import Text
 
 from orchestrator.environments.cache import locate_log, read_marker
@@ -40,7 +41,8 @@ def describe_environment(environments: Environments, name: str) -> dict[str, Any
 
 def show_inventory(console: Console, said: dict[str, Any]) -> None:
     """Print the same as a table, with the size of all environments below."""
-    table = make_table("environment", "state", "Python", "asked for", "freeze", "size")
+    state_column = Column("state", min_width=len(NOT_INSPECTED))
+    table = make_table("environment", state_column, "Python", "asked for", "freeze", "size")
     for each in said["environments"]:
         if each["problem"]:
             table.add_row(Text(to_printable(each["name"])), Text(to_printable(each["problem"])))

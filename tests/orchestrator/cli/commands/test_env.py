@@ -345,7 +345,7 @@ def test_pruning_all_leaves_nothing_but_locks(owner: User) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("env create tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow?"),
+        ("env create tensorfow", "unknown environment 'tensorfow'; did you mean tensorflow or tensorflow-export?"),
         ("env create current", "current is an existing interpreter, used as it is; name an environment such as torch"),
         ("env show /no/such/python", "/no/such/python is not an executable interpreter"),
         (

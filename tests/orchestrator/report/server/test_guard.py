@@ -3,6 +3,7 @@
 import asyncio
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,16 @@ from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator.errors import UsageError
 from orchestrator.report.server.guard import HOST, REFUSED_HOST, REFUSED_METHOD, REFUSED_VISITOR, Guard, load_token
-from tests.orchestrator.report.server.serving import Served
+from tests.orchestrator.report.server.serving import Served, serve
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve an empty folder of runs to all tests here: whom the guard refuses, it refuses whatever there is."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "runs").mkdir()
+    with serve(folder / "runs", folder / "home") as serving:
+        yield serving
 
 
 def test_the_address_that_is_printed_gives_a_cookie_and_loses_its_token(served: Served) -> None:
