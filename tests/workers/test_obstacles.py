@@ -122,7 +122,7 @@ def explain(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param("torch.export", marks=NEEDS_TORCH),
+        pytest.param("torch.export", marks=[NEEDS_TORCH, pytest.mark.long]),
         pytest.param("torch.jit source", marks=NEEDS_TORCH),
         pytest.param("torch.jit syntax", marks=NEEDS_TORCH),
         pytest.param("torch.jit types", marks=NEEDS_TORCH),

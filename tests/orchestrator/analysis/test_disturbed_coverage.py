@@ -20,7 +20,8 @@ from schemas.record import JobRecord
 from tests.conftest import a_report
 from tests.orchestrator.comparison.test_changes_coverage import EMPTY
 from tests.orchestrator.conftest import HOST, a_cell, a_spec
-from tests.selection import mark_long
+
+pytestmark = pytest.mark.long
 
 EXPERIMENTS = 150
 BLOCKS = 12
@@ -115,7 +116,7 @@ CASES = [
     pytest.param((IDLE, ALL_SAMPLES), id="all samples of one side"),
     pytest.param((HALF_OF_THE_BLOCKS, HALF_OF_THE_BLOCKS), id="half of the blocks of both"),
 ]
-TIMINGS = mark_long([SHORT, LONG], quick=[SHORT])
+TIMINGS = [SHORT, LONG]
 
 
 @pytest.mark.parametrize("timing", TIMINGS)
@@ -153,7 +154,6 @@ def test_a_clear_difference_is_claimed_though_one_side_is_loaded_as_long_as_some
     assert sum(each.verdict is Verdict.SLOWER for each in found) >= 10 / 12 * len(found)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("loads", CASES)
 def test_of_six_clones_no_two_are_told_apart(loads: tuple[Load, Load]) -> None:
     rng, sets = np.random.default_rng(1), 60
@@ -168,7 +168,6 @@ def a_side(scores: Scores) -> CellSide:
     return CellSide(result=EMPTY, scores=scores, memory={}, computed=frozenset(), versions=frozenset())
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("loads", CASES)
 def test_two_runs_of_one_cell_are_rarely_told_apart_whichever_is_disturbed(loads: tuple[Load, Load]) -> None:
     rng, fooled = np.random.default_rng(1), 0

@@ -17,7 +17,8 @@ from orchestrator.analysis.statistics.intervals import clopper_pearson
 from orchestrator.comparison.changes import CellPair, CellSide, Change, Ground, find_changes
 from orchestrator.comparison.gates import Gate, is_beyond
 from schemas.job import Cell
-from tests.selection import mark_long
+
+pytestmark = pytest.mark.long
 
 EXPERIMENTS = 300
 CELL = Cell(framework="numpy", mode="eager", workload="mlp")
@@ -71,7 +72,7 @@ def test_an_interval_of_two_runs_alone_covers_what_they_differ_by(blocks: tuple[
 
 
 @pytest.mark.parametrize("effects", RUN_EFFECTS)
-@pytest.mark.parametrize("cells", mark_long([3, 5, 8], quick=[5]))
+@pytest.mark.parametrize("cells", [3, 5, 8])
 def test_cells_that_stayed_the_same_are_rarely_told_apart(effects: tuple[float, float], cells: int) -> None:
     fooled = sum(any(each.verdict in CLAIMS for each in found) for found in compared([0.0] * cells, effects))
     assert clopper_pearson(fooled, EXPERIMENTS).high <= 0.07
@@ -99,7 +100,7 @@ def test_taken_at_face_value_they_often_are() -> None:
 
 
 @pytest.mark.parametrize("effects", RUN_EFFECTS)
-@pytest.mark.parametrize("levels", mark_long(LEVELS, quick=LEVELS[:1]))
+@pytest.mark.parametrize("levels", LEVELS)
 def test_what_is_claimed_covers_the_change_of_each_cell(effects: tuple[float, float], levels: Sequence[float]) -> None:
     assert share_covered(levels, effects) >= 0.95
 

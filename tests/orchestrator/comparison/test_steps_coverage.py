@@ -16,7 +16,8 @@ from orchestrator.analysis.statistics.intervals import Interval, clopper_pearson
 from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, search_panel
 from schemas.job import Cell
 from tests.orchestrator.conftest import HOST, NOON
-from tests.selection import mark_long
+
+pytestmark = pytest.mark.long
 
 ALPHA = 0.05
 QUICK = 60
@@ -118,19 +119,17 @@ def test_in_years_without_a_step_a_claim_is_at_most_as_likely_as_stated(year: Ye
     assert clopper_pearson(count_alarms(year, QUICK), QUICK).low <= ALPHA
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("year", STILL)
 def test_in_many_years_too(year: Year) -> None:
     assert clopper_pearson(count_alarms(year, MANY), MANY).low <= ALPHA
 
 
-@pytest.mark.parametrize("memory", mark_long([0.5, 0.9], quick=[0.9]))
+@pytest.mark.parametrize("memory", [0.5, 0.9])
 def test_a_drift_of_the_machine_that_moves_all_cells_alike_is_no_step(memory: float) -> None:
     year = Year(runs=30, common=0.03, own=0.005, memory=memory)
     assert clopper_pearson(count_alarms(year, QUICK), QUICK).low <= ALPHA
 
 
-@pytest.mark.long
 def test_a_drift_of_a_single_cell_makes_false_claims_which_is_a_known_limit() -> None:
     year = Year(runs=40, common=0.05, own=0.0, cells=1, memory=0.9)
     assert clopper_pearson(count_alarms(year, 100), 100).low > ALPHA
@@ -164,9 +163,7 @@ POWER = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("common", "own", "step", "runs", "place", "power"), mark_long(POWER, quick=[POWER[0], POWER[3], POWER[7]])
-)
+@pytest.mark.parametrize(("common", "own", "step", "runs", "place", "power"), POWER)
 def test_a_step_of_one_of_five_cells_is_found(
     common: float, own: float, step: float, runs: int, place: int, power: float
 ) -> None:

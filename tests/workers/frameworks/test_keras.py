@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.catalog import FRAMEWORKS
-from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Reported
@@ -68,7 +67,8 @@ def test_a_backend_comes_with_the_requirement_of_its_own_framework() -> None:
     assert all(mode.needs == {backend: known[backend]} for mode in KERAS.modes for backend in mode.needs)
 
 
-@pytest.mark.parametrize("mode", mark_long([*BACKENDS], quick=["torch"]))
+@pytest.mark.long
+@pytest.mark.parametrize("mode", [*BACKENDS])
 def test_a_keras_json_of_the_user_decides_nothing(
     tell: Callable[..., str], mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.registry.workloads import load_workload_folder
 from schemas.event import Report, Throughput
 from schemas.judging import AT_ONCE
+from tests.selection import mark_long
 from workers.companions import CompanionFailed, Companions
 from workers.measurement import throughput
 from workers.measurement.throughput import Client, call_in_threads, pool_latencies, thin_latencies
@@ -73,6 +74,7 @@ def test_the_order_is_by_threads_and_then_by_processes(served: Served) -> None:
     assert [len(each.calls) for each in report.throughput] == [2, 1, 2]
 
 
+@pytest.mark.long
 def test_the_cores_are_those_that_were_asked_for_and_are_read_back(served: Served) -> None:
     report = served("synthetic", "waiting", 1)
     (cores,) = [each for each in report.settings if each.name == "cores for requests at once"]
@@ -86,6 +88,7 @@ def test_what_each_client_gets_last_is_verified(served: Served) -> None:
     assert any(AT_ONCE in check.inputs for check in report.verification.checks)
 
 
+@pytest.mark.long
 def test_a_step_that_is_right_alone_and_wrong_beside_others_is_wrong(served: Served) -> None:
     assert served("synthetic", "crowded", 1).verification.reason == ""
     reason = served("synthetic", "crowded", 4).verification.reason
@@ -229,14 +232,14 @@ REFERENCE = """
 """
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        ("raise ArithmeticError('no such sum')", "another process of this cell failed: ArithmeticError: no such sum"),
-        ("os._exit(3)", "another process of this cell ended with status 3"),
-        ("os.kill(os.getpid(), 9)", "another process of this cell ended with status -9"),
-    ],
-)
+FAULTS = [
+    ("raise ArithmeticError('no such sum')", "another process of this cell failed: ArithmeticError: no such sum"),
+    ("os._exit(3)", "another process of this cell ended with status 3"),
+    ("os.kill(os.getpid(), 9)", "another process of this cell ended with status -9"),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), mark_long(FAULTS, quick=FAULTS[2:]))
 def test_a_process_that_fails_costs_the_rows_of_processes_alone(
     ask: "Ask", work: "Work", tmp_path: Path, fault: str, said: str
 ) -> None:

@@ -130,6 +130,7 @@ def test_what_was_loaded_computes_what_the_reference_computes_on_the_same_data(
     assert len(found.samples_ns) == 10
 
 
+@pytest.mark.long
 @each_framework
 def test_loading_and_compiling_are_phases_of_their_own_and_exporting_is_none(
     spec: Spec, loaded: Callable[[JobSpec], Report], framework: str

@@ -16,7 +16,8 @@ from orchestrator.analysis.compare import CLAIMS, Verdict
 from orchestrator.analysis.nodes.comparison import NodesComparison, NodesResult, compare_over_nodes
 from tests.orchestrator.analysis.nodes.sweeps import list_pairs, make_nodes, make_scores
 from tests.orchestrator.analysis.statistics.test_coverage import LAWS, Floats
-from tests.selection import mark_long
+
+pytestmark = pytest.mark.long
 
 EXPERIMENTS = 200
 PROCESS_NOISE = 0.01
@@ -103,7 +104,6 @@ def count_on_nodes(counts: Counts, pair: NodesComparison, mean: float) -> None:
 # Cells that do not differ
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("law", ["normal", "t3", "skewed pair"])
 @pytest.mark.parametrize("nodes", [2, 3, 5, 8])
 def test_cells_that_do_not_differ_are_rarely_told_apart_on_these_nodes(nodes: int, law: str) -> None:
@@ -111,7 +111,6 @@ def test_cells_that_do_not_differ_are_rarely_told_apart_on_these_nodes(nodes: in
     assert on_nodes <= 0.07
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("law", ["normal", "skewed pair"])
 @pytest.mark.parametrize("spread", SPREADS)
 @pytest.mark.parametrize("nodes", [3, 4, 8])
@@ -129,7 +128,7 @@ def test_shares_of_unequal_length_make_no_more_false_claims() -> None:
 
 
 @pytest.mark.parametrize("spread", SPREADS[1:])
-@pytest.mark.parametrize("nodes", mark_long([2, 4, 8], quick=[2, 4]))
+@pytest.mark.parametrize("nodes", [2, 4, 8])
 def test_a_claim_on_nodes_that_differ_seldom_contradicts_their_mean(nodes: int, spread: float) -> None:
     assert count_coverage(Setting(nodes, spread=spread), level=0.0).share("contrary") <= 0.04
 
@@ -137,15 +136,15 @@ def test_a_claim_on_nodes_that_differ_seldom_contradicts_their_mean(nodes: int, 
 # Intervals
 
 
-@pytest.mark.parametrize("law", mark_long(list(LAWS), quick=["normal"]))
-@pytest.mark.parametrize("nodes", mark_long([2, 3, 5, 8], quick=[3]))
+@pytest.mark.parametrize("law", list(LAWS))
+@pytest.mark.parametrize("nodes", [2, 3, 5, 8])
 def test_the_interval_on_nodes_that_do_not_differ_covers_the_ratio_as_promised(nodes: int, law: str) -> None:
     # An upper bound near the nominal 96 % takes more sweeps than a lower one.
     assert 0.93 <= count_coverage(Setting(nodes, law=law), 3 * EXPERIMENTS).share("on_nodes") <= 0.985
 
 
-@pytest.mark.parametrize("law", mark_long(["normal", "t3", "skewed pair"], quick=["normal"]))
-@pytest.mark.parametrize("nodes", mark_long([3, 4, 6, 8], quick=[3, 6]))
+@pytest.mark.parametrize("law", ["normal", "t3", "skewed pair"])
+@pytest.mark.parametrize("nodes", [3, 4, 6, 8])
 def test_the_interval_over_the_type_covers_the_ratio_as_promised(nodes: int, law: str) -> None:
     wide = count_coverage(Setting(nodes, spread=0.03, law=law))
     assert 0.93 <= wide.share("on_type") <= 0.99
@@ -154,7 +153,7 @@ def test_the_interval_over_the_type_covers_the_ratio_as_promised(nodes: int, law
 
 
 @pytest.mark.parametrize("spread", SPREADS[:2])
-@pytest.mark.parametrize("nodes", mark_long([3, 4, 6, 8], quick=[4]))
+@pytest.mark.parametrize("nodes", [3, 4, 6, 8])
 def test_nodes_that_differ_little_make_the_interval_over_the_type_too_wide_and_never_too_narrow(
     nodes: int, spread: float
 ) -> None:
@@ -169,16 +168,13 @@ def test_nodes_that_differ_little_make_the_interval_over_the_type_too_wide_and_n
 
 @pytest.mark.parametrize(
     ("nodes", "spread", "found"),
-    mark_long(
-        [(3, 0.0, 0.98), (8, 0.0, 0.98), (3, 0.01, 0.8), (5, 0.01, 0.98), (5, 0.03, 0.7), (8, 0.03, 0.9)],
-        quick=[(3, 0.0, 0.98), (5, 0.01, 0.98), (8, 0.03, 0.9)],
-    ),
+    [(3, 0.0, 0.98), (8, 0.0, 0.98), (3, 0.01, 0.8), (5, 0.01, 0.98), (5, 0.03, 0.7), (8, 0.03, 0.9)],
 )
 def test_a_difference_of_five_per_cent_is_found_over_the_type(nodes: int, spread: float, found: float) -> None:
     assert count_coverage(Setting(nodes, spread=spread)).share("found_on_type") >= found
 
 
-@pytest.mark.parametrize("nodes", mark_long([2, 4, 8], quick=[2]))
+@pytest.mark.parametrize("nodes", [2, 4, 8])
 @pytest.mark.parametrize("spread", SPREADS[:2])
 def test_a_difference_of_five_per_cent_is_found_on_these_nodes(nodes: int, spread: float) -> None:
     assert count_coverage(Setting(nodes, spread=spread)).share("found_on_nodes") >= 0.98

@@ -59,7 +59,7 @@ def quick_spec(make_cell: MakeCell, make_spec: MakeSpec) -> MakeSpec:
         ("raise", "raised", "ArithmeticError: the synthetic worker was told to raise"),
         ("crash", "killed", "SIGSEGV ended it during first call"),
         ("hang", "timeout", "during first call"),
-        ("stuck", "timeout", "during first call"),
+        pytest.param("stuck", "timeout", "during first call", marks=pytest.mark.long),
         ("greedy", "out-of-memory", "under the limit of 1 GiB"),
         ("flood", "measured", ""),
     ],

@@ -11,7 +11,10 @@ from orchestrator.export.publication.site import build_site, write_site
 from tests.orchestrator.export.publication.conftest import NOW
 from tests.orchestrator.report.page.test_page_in_a_browser import CHROMIUM, FLAGS, Visit
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,6 @@ def is_wider_than_its_window(tab: Page) -> bool:
     return bool(tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_readable_and_fetches_nothing(

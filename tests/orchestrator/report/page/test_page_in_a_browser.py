@@ -17,10 +17,12 @@ from tests.orchestrator.conftest import a_run
 from tests.orchestrator.quick import PROGRAM, QUICK
 from tests.orchestrator.report.page.test_page import many
 from tests.orchestrator.report.page.test_page import of as page_of
-from tests.selection import mark_long
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
+]
 
 FLAGS = [
     "--no-sandbox",
@@ -84,7 +86,7 @@ class Visit:
         return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
 
 
-@pytest.fixture(params=mark_long(["light", "dark"], quick=["light"]))
+@pytest.fixture(params=["light", "dark"])
 def visit(browser: Browser, page: Path, request: pytest.FixtureRequest) -> Iterator[Visit]:
     visiting = Visit(browser.new_page(color_scheme=request.param), page)
     yield visiting
@@ -98,7 +100,6 @@ def light(browser: Browser, page: Path) -> Iterator[Visit]:
     visiting.tab.close()
 
 
-@pytest.mark.long
 def test_every_picture_is_drawn_nothing_is_fetched_and_nothing_complained_of(visit: Visit, page: Path) -> None:
     visit.drawn()
     for kind in KINDS:
@@ -108,7 +109,6 @@ def test_every_picture_is_drawn_nothing_is_fetched_and_nothing_complained_of(vis
     assert visit.complaints == []
 
 
-@pytest.mark.long
 def test_every_picture_has_its_finding_as_its_name(light: Visit) -> None:
     light.drawn()
     names = [drawing.get_attribute("aria-label") or "" for drawing in light.tab.locator(".drawing").all()]
@@ -117,13 +117,11 @@ def test_every_picture_has_its_finding_as_its_name(light: Visit) -> None:
         assert light.tab.get_by_role("img", name=name, exact=True).count() == 1
 
 
-@pytest.mark.long
 def test_an_accessibility_checker_finds_nothing_serious(visit: Visit) -> None:
     visit.drawn()
     assert visit.serious() == []
 
 
-@pytest.mark.long
 def test_the_filter_leaves_what_is_ticked_in_tables_and_in_pictures(light: Visit) -> None:
     light.drawn()
     times = light.tab.locator("figure.times").first
@@ -185,7 +183,6 @@ def test_the_filter_leaves_what_is_ticked_in_the_matrix(light: Visit) -> None:
     assert light.tab.locator("#contents li.group:visible").count() == 2
 
 
-@pytest.mark.long
 def test_each_chart_is_saved_as_svg_and_as_png_without_a_network(visit: Visit, page: Path) -> None:
     for place, kind in enumerate(KINDS):
         # After ten files of one page, Chromium asks its user, who is not there.
@@ -218,7 +215,6 @@ def test_a_saved_chart_has_the_colours_and_the_rows_of_the_page(light: Visit) ->
     assert "synthetic:spin" not in saved
 
 
-@pytest.mark.long
 def test_charts_on_request_are_drawn_when_they_are_asked_for(
     browser: Browser, known_run: Run, make_cell: Callable[..., Cell], tmp_path: Path
 ) -> None:
@@ -247,7 +243,6 @@ def test_a_wrong_cell_is_visible_with_its_reason(light: Visit) -> None:
     assert row.locator("s").count() == 1
 
 
-@pytest.mark.long
 def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: Run, tmp_path: Path) -> None:
     path = tmp_path / "hostile.html"
     path.write_text(page_of(hostile_run), encoding="utf-8")
@@ -264,7 +259,6 @@ def test_hostile_text_is_shown_and_does_nothing(browser: Browser, hostile_run: R
     visiting.tab.close()
 
 
-@pytest.mark.long
 def test_a_narrow_screen_scrolls_one_way_only_and_what_scrolls_in_it_can_be_reached(
     browser: Browser, page: Path
 ) -> None:
@@ -276,7 +270,6 @@ def test_a_narrow_screen_scrolls_one_way_only_and_what_scrolls_in_it_can_be_reac
     visiting.tab.close()
 
 
-@pytest.mark.long
 def test_in_print_every_picture_is_there_on_white_and_the_filter_is_not(browser: Browser, page: Path) -> None:
     visiting = Visit(browser.new_page(color_scheme="dark"), page)
     visiting.tab.pdf()
