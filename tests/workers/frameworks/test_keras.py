@@ -120,14 +120,36 @@ def test_kernels_are_transposed_and_come_back_in_the_order_of_the_reference(tell
     assert tell(LAYOUT, "torch", task="forward") == "(3, 4) True"
 
 
+IN_FLOAT64 = {"lstm_lm": {"length": 4}, "transformer_encoder": {"length": 4, "layers": 1}}
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("mode", ["torch", "tensorflow-function", "jax-jit"])
-@pytest.mark.parametrize("workload", ["lstm_lm", "transformer_encoder"])
+@pytest.mark.parametrize(
+    ("mode", "workload"),
+    [
+        ("torch", "lstm_lm"),
+        ("torch", "transformer_encoder"),
+        ("tensorflow-function", "lstm_lm"),
+        ("jax-jit", "lstm_lm"),
+    ],
+)
 def test_layers_are_right_in_float64_too(ask: "Ask", reported: "Reported", mode: str, workload: str) -> None:
-    sizes = {"length": 4} if workload == "lstm_lm" else {"length": 4, "layers": 1}
+    sizes = IN_FLOAT64[workload]
     found = reported(ask("keras", mode, workload, sizes, dtype="float64", task="backward", batch=2)).verification
     assert found.reason == ""
     assert all(check.passed and check.tolerance < 1e-6 for check in found.checks)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["tensorflow-function", "jax-jit"])
+def test_a_number_that_a_backend_keeps_in_float32_is_found_in_float64(
+    ask: "Ask", reported: "Reported", mode: str
+) -> None:
+    sizes = IN_FLOAT64["transformer_encoder"]
+    spec = ask("keras", mode, "transformer_encoder", sizes, dtype="float64", task="backward", batch=2)
+    found = reported(spec).verification
+    assert "is off by" in found.reason
+    assert all(check.error is not None and check.error < 1e-6 for check in found.checks)
 
 
 @pytest.mark.long
