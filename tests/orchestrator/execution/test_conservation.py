@@ -165,11 +165,11 @@ CHEATS = {
     "none": """
     def cheat(): pass
     """,
-    "each sample a third": """
+    "each sample a tenth": """
     def cheat():
         kind = find("measurement.stopwatch").Stopwatch
         real = kind.take_sample
-        kind.take_sample = lambda watch, *given: max(1, real(watch, *given) // 3)
+        kind.take_sample = lambda watch, *given: max(1, real(watch, *given) // 10)
     """,
     "a slower clock of phases": """
     def cheat(): time.perf_counter_ns = slow_down(time.perf_counter_ns, 0.2)
@@ -206,7 +206,7 @@ CHEATS = {
     ("cheat", "outcome", "reason"),
     [
         ("none", "measured", ""),
-        ("each sample a third", "implausible", "more than 1 core can give"),
+        ("each sample a tenth", "implausible", "more than 1 core can give"),
         ("a slower clock of phases", "implausible", "by the clock of its parent"),
         ("a slower clock of the CPU", "implausible", "by the kernel's account"),
         ("a second report", "garbled", "more than one result"),
