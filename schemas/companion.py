@@ -24,13 +24,14 @@ class Round(Model):
 
 
 class Served(Model):
-    """The answer to it: what one client has done.
+    """The answer to it: the calls of one client from that moment on.
 
     `latency_ns` are quantiles of the times of its calls. `results` is the file with what its last call has returned,
     and `number` that of the set of inputs of that call.
     """
 
     kind: Literal["served"] = "served"
+    begin_ns: NonNegativeInt = Field(description="of the round that this answers")
     calls: PositiveInt
     took_ns: PositiveInt
     latency_ns: tuple[PositiveInt, ...]

@@ -15,6 +15,7 @@ from schemas.models import ModelSource
 
 Task = Literal["forward", "backward", "train-sgd", "train-adam", "train-adamw", "train-own"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
+HALF_DTYPES: tuple[Dtype, ...] = ("bfloat16", "float16")
 Device = Literal["cpu", "cuda"]
 Track = Literal["parity", "defaults"]
 Cache = Literal["cold", "warm"]
@@ -185,7 +186,8 @@ class JobSpec(Versioned):
     seed: NonNegativeInt = Field(description="of weights and inputs: equal in every job of a run")
     cpus: tuple[NonNegativeInt, ...] = Field(description="cores that the worker may use; empty: all")
     shared_cpus: tuple[NonNegativeInt, ...] = Field(
-        default=(), description="cores for requests that are answered at once, whatever the cell; empty: all"
+        default=(),
+        description="cores for requests that are answered at once, whatever the cell; empty: those of the cell",
     )
     variables: dict[str, str] = Field(
         description="environment variables set before the worker starts; {cache} stands for the job's folder for files"

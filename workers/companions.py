@@ -36,14 +36,14 @@ class Companion:
             stdout=subprocess.PIPE,
             env=os.environ | {"PLUMBLINE_PARENT": str(os.getpid())},
         )
-        self.tell(spec.model_copy(update={"results": ""}))
+        self.send_message(spec.model_copy(update={"results": ""}))
 
     @property
     def pid(self) -> int:
         """Return its process id."""
         return self._process.pid
 
-    def tell(self, message: Model) -> None:
+    def send_message(self, message: Model) -> None:
         """Send one message."""
         assert self._process.stdin is not None
         try:
@@ -52,7 +52,7 @@ class Companion:
         except BrokenPipeError as error:
             raise CompanionFailed(self._describe_end()) from error
 
-    def hear(self) -> Ready | Served:
+    def read_answer(self) -> Ready | Served:
         """Wait for its next answer.
 
         Raises:
@@ -67,13 +67,14 @@ class Companion:
             raise CompanionFailed(f"another process of this cell failed: {answer.reason}")
         return answer
 
-    def answer_round(self) -> Served:
-        """Wait for the answer to a round."""
-        answer = self.hear()
-        assert isinstance(answer, Served), "each round has one answer"
-        return answer
+    def read_served(self, begin_ns: int) -> Served:
+        """Wait for the answer to the round of this moment; that to an earlier one, which has failed, may be unread."""
+        while True:
+            answer = self.read_answer()
+            if isinstance(answer, Served) and answer.begin_ns == begin_ns:
+                return answer
 
-    def end(self) -> None:
+    def end_process(self) -> None:
         """Let it end, and kill it if it does not."""
         for stream in (self._process.stdin, self._process.stdout):
             close_stream(stream)
@@ -106,9 +107,9 @@ class Companions:
         with self._stack:
             for _ in range(self._count):
                 self._started.append(companion := Companion(self._spec))
-                self._stack.callback(companion.end)
+                self._stack.callback(companion.end_process)
             for companion in self._started:
-                companion.hear()
+                companion.read_answer()
             self._stack = self._stack.pop_all()
         return self
 
@@ -125,5 +126,5 @@ class Companions:
         """Tell the first `count` of them to begin at this moment, and return them."""
         chosen = self._started[:count]
         for companion in chosen:
-            companion.tell(Round(begin_ns=begin_ns))
+            companion.send_message(Round(begin_ns=begin_ns))
         return chosen

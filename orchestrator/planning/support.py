@@ -1,8 +1,7 @@
 """The reasons why a cell cannot run on this machine."""
 
-from collections.abc import Sequence
-
 from orchestrator.environments.lookup import Environments
+from orchestrator.format import join_names
 from orchestrator.machine.fingerprint import list_gpus
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import explain_file_refusal
@@ -10,11 +9,10 @@ from orchestrator.registry.models import lacks_optimizer
 from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import explain_missing_implementation
 from schemas.catalog import Framework
-from schemas.job import OWN_TRAINING, TRAINING_TASKS, Cell
+from schemas.job import HALF_DTYPES, OWN_TRAINING, TRAINING_TASKS, Cell
 from schemas.workloads import Workload
 
 EAGER = "eager"
-HALF_DTYPES = ("bfloat16", "float16")
 
 
 def explain_refusal(cell: Cell, workload: Workload, environments: Environments) -> str:
@@ -35,22 +33,16 @@ def explain_hardware(cell: Cell, framework: Framework) -> str:
     """Explain why a framework lacks a cell's dtype or device here; empty if it has them."""
     dtypes = find_mode(cell).dtypes or framework.dtypes
     if cell.is_quantised and cell.dtype not in dtypes:
-        return f"{cell.framework}:{cell.mode} quantises a model in {join_choices(dtypes)}, not in {cell.dtype}"
+        return f"{cell.framework}:{cell.mode} quantises a model in {join_names(dtypes)}, not in {cell.dtype}"
     if cell.dtype not in framework.dtypes:
-        return f"{cell.framework} does not compute in {cell.dtype}; choose {join_choices(framework.dtypes)}"
+        return f"{cell.framework} does not compute in {cell.dtype}; choose {join_names(framework.dtypes)}"
     if cell.dtype not in dtypes:
-        return f"{cell.framework}:{cell.mode} does not compute in {cell.dtype}; choose {join_choices(dtypes)}"
+        return f"{cell.framework}:{cell.mode} does not compute in {cell.dtype}; choose {join_names(dtypes)}"
     if cell.device not in framework.devices:
         return f"{cell.framework} computes on {' and '.join(framework.devices)} here, not on {cell.device}"
     if cell.device == "cuda" and not list_gpus():
         return "this machine has no GPU with NVIDIA's driver"
     return ""
-
-
-def join_choices(names: Sequence[str]) -> str:
-    """Join names as alternatives: `float32, float64 or float16`."""
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
 
 
 def explain_task(cell: Cell, framework: Framework) -> str:

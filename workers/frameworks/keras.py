@@ -4,7 +4,7 @@ A backend's class is that of the backend itself, so settings, arrays, compilers 
 differs is the model: layers of Keras, with variables in a layout of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import keras
@@ -80,18 +80,23 @@ def read_defaults(cell: Cell, backend: str) -> tuple[Setting, ...]:
 class BuiltModel:
     """A workload's model, and the variables of its layers: trained ones, and statistics that training moves."""
 
-    def __init__(self, cell: Cell, implementation: Any, tensors: dict[str, Any]) -> None:
+    def __init__(
+        self, cell: Cell, implementation: Any, weights: Mapping[str, Array], arrays: Callable[..., Sequence[Any]]
+    ) -> None:
+        """Build it with these weights, which `arrays` converts to the backend's tensors.
+
+        Raises:
+            Malformed: its variables are not those of the reference.
+        """
+        tensors = dict(zip(weights, arrays([*weights.values()]), strict=True))
         self.model = contract.find_model_class(implementation, cell.task)(cell.parameters, tensors)
         self.trained = [*self.model.weights] if isinstance(self.model, ListsVariables) else []
         self.running = [*self.model.running] if isinstance(self.model, HasRunning) else []
         self._names = list(select_trained(tensors))
+        self._check_weights(cell, weights)
 
-    def check_weights(self, cell: Cell, weights: Mapping[str, Array]) -> None:
-        """Check the precision, number and shapes of the variables.
-
-        Raises:
-            Malformed: they are not those of the reference.
-        """
+    def _check_weights(self, cell: Cell, weights: Mapping[str, Array]) -> None:
+        """Check the precision, number and shapes of the variables."""
         kept = [*self.trained, *self.running]
         place = contract.find_place(type(self.model), "__init__")
         check_weight_precision({each.path: each.dtype for each in kept}, cell, place)

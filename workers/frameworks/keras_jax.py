@@ -34,9 +34,7 @@ class Framework(JaxFramework):
         return [*super().read_settings(), *keras_models.read_defaults(self._cell, "jax")]
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        self._built = keras_models.BuiltModel(self._cell, implementation, tensors)
-        self._built.check_weights(self._cell, weights)
+        self._built = keras_models.BuiltModel(self._cell, implementation, weights, self.arrays)
         return StatelessModel(self._built)
 
     def _make_step(self, model: Any, compute: Any) -> Step:

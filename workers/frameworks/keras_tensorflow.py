@@ -28,9 +28,7 @@ class Framework(TensorFlowFramework):
         return [*super().read_settings(), *keras_models.read_defaults(self._cell, "tensorflow")]
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
-        self._built = keras_models.BuiltModel(self._cell, implementation, tensors)
-        self._built.check_weights(self._cell, weights)
+        self._built = keras_models.BuiltModel(self._cell, implementation, weights, self.arrays)
         return KerasVariables(self._built)
 
     def to_reference(self, arrays: list[Array]) -> list[Array]:

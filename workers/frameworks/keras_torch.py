@@ -34,11 +34,9 @@ class Framework(TorchFramework):
         return [*super().read_settings(), *keras_models.read_defaults(self._cell, "torch")]
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
         torch.set_default_dtype(self._dtype)
         self._running = {name: weight.shape for name, weight in select_running(weights).items()}
-        self._built = keras_models.BuiltModel(self._cell, implementation, tensors)
-        self._built.check_weights(self._cell, weights)
+        self._built = keras_models.BuiltModel(self._cell, implementation, weights, self.arrays)
         return KerasModule(self._built)
 
     def to_reference(self, arrays: list[Array]) -> list[Array]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from schemas.event import Setting
-from schemas.job import TRAINING_TASKS, Cell
+from schemas.job import HALF_DTYPES, TRAINING_TASKS, Cell
 from workers.arrays import Array, cast_floating, widen_values
 from workers.errors import Unsupported
 from workers.frameworks import classify_denormals, to_tuple
@@ -14,8 +14,6 @@ from workers.interfaces import Prepared, Shape, Step, select_running, select_tra
 from workers.outputs import flatten_outputs
 from workers.precision import check_precision
 from workers.references.training import Training
-
-HALF_DTYPES = ("bfloat16", "float16")
 
 
 class NumpyTrainer:

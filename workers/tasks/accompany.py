@@ -61,6 +61,7 @@ def answer_round(session: Session, client: Client, asked: Round) -> Served:
     path = Path(tempfile.gettempdir(), f"companion-{os.getpid()}.npz")
     np.savez(path, *session.framework.to_numpy(made.outputs))
     return Served(
+        begin_ns=asked.begin_ns,
         calls=len(made.latencies),
         took_ns=made.took_ns,
         latency_ns=thin_latencies(made.latencies),

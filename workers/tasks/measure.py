@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from schemas.event import REST_NS, Ceiling, Energy, Growth, Memory, NewShape, Noise, Overhead, Report, Throughput
-from schemas.job import Cell, JobSpec
+from schemas.event import REST_NS, Ceiling, Energy, NewShape, Noise, Overhead, Report
+from schemas.job import JobSpec
 from schemas.judging import (
     AFTER,
     BEFORE,
@@ -30,7 +30,7 @@ from schemas.judging import (
     WITHIN,
 )
 from workers import errors, frameworks
-from workers.interfaces import HasArithmetic, HasDistributions, Quantises, ReusesOutputs, SeesCompilers
+from workers.interfaces import HasDistributions, Quantises, ReusesOutputs, SeesCompilers
 from workers.measurement import memory, nvml
 from workers.measurement.input_exchange import InputExchange
 from workers.measurement.phases import Ledger
@@ -47,6 +47,7 @@ from workers.session import (
     start_framework,
 )
 from workers.settings import AT_THE_END, SettingsLog, pin_process, read_process_settings
+from workers.tasks.passes import make_further_calls, measure_memory, measure_roofline
 
 if TYPE_CHECKING:
     from workers.interfaces import Framework, Step
@@ -54,9 +55,6 @@ if TYPE_CHECKING:
 
 # Time between two readings of the counters. Reading them costs as much as some samples lose to a small disturbance.
 BURST_NS = 10_000_000
-
-# Calls for the growth of memory end after this time, so that a job of long calls does not miss its deadline.
-LONGEST_GROWTH_NS = 30_000_000_000
 
 
 def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
@@ -111,10 +109,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("verify"):
         save_training(session, step, AFTER)
         slowdown, ceiling = yield from look_thoroughly(spec, session, watch, min(samples) / calls)
-    grown, served = (
-        measure_growth(spec, session, watch, ledger, min(samples) / calls),
-        measure_throughput(spec, session, watch, step, ledger, settings),
-    )
+    grown, served = make_further_calls(spec, session, watch, step, ledger, settings, min(samples) / calls)
     if not problem.is_streaming and problem.new_shapes:
         seen_first = measure_new_shapes(session, step, ledger)
     conditions = save_other_forms(spec, package, session, ledger)
@@ -366,71 +361,6 @@ def take_steady_samples(
 def choose_burst(sample_ns: float) -> int:
     """Return the number of samples between two readings of the counters: about ten milliseconds of them."""
     return max(1, int(BURST_NS / sample_ns))
-
-
-def measure_memory(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger) -> Memory | None:
-    """Run the memory pass on the host and on the device.
-
-    A forked process shares pages with its template, so that its memory would be no user's: there is none.
-    """
-    from workers.measurement import gpu_memory
-
-    if spec.start == "template":
-        return None
-
-    def call_step(number: int) -> object:
-        return watch.time_call(session.input_sets[number % len(session.input_sets)])
-
-    with ledger.phase("memory") as marks:
-        needed = memory.measure_steps(call_step, marks)
-        if needed is None or session.on == "cpu":
-            return needed
-        device = gpu_memory.measure_device_memory(session.framework, call_step, nvml.open_gpu())
-        return needed.model_copy(update={"device": device})
-
-
-def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger, call_ns: float) -> Growth | None:
-    """Watch the memory over many calls, if the sweep asks for it."""
-    from workers.measurement import growth
-
-    if not spec.timing.growth_calls:
-        return None
-
-    def call_step(number: int) -> None:
-        watch.time_call(session.input_sets[number % len(session.input_sets)])
-
-    with ledger.phase("growth"):
-        return growth.measure_growth(call_step, min(spec.timing.growth_calls, int(LONGEST_GROWTH_NS / call_ns)))
-
-
-def measure_throughput(
-    spec: JobSpec, session: Session, watch: Stopwatch, step: "Step", ledger: Ledger, settings: SettingsLog
-) -> tuple[Throughput, ...]:
-    """Answer the requests of several clients at once, if the sweep asks for it."""
-    from workers.tasks import serve
-
-    if not spec.timing.concurrency:
-        return ()
-    with ledger.phase("throughput"):
-        return serve.measure_throughput(spec, session, watch, step, settings)
-
-
-def measure_roofline(cell: Cell, session: Session) -> Ceiling:
-    """Measure the peak rates of this process with its threads.
-
-    A framework may compute layers of half precision in float32, and faster than its product: float32 counts too.
-    """
-    from workers.frameworks import numpy as host
-    from workers.measurement import peak_rates
-
-    if cell.is_quantised:  # its products are of 8-bit integers, whose rate nothing here measures
-        return Ceiling(flops_per_s=0, bytes_per_s=0)
-    framework, size = session.framework, session.problem.itemsize
-    able = framework.arithmetic if isinstance(framework, HasArithmetic) else framework
-    found = peak_rates.measure_ceiling(able, size, cell.threads)
-    if cell.dtype not in host.HALF_DTYPES or cell.device != "cpu":
-        return found
-    return peak_rates.join_ceilings(found, peak_rates.measure_ceiling(host.make_arithmetic(cell), size, cell.threads))
 
 
 def start_observing(

@@ -101,7 +101,7 @@ class Server:
         others = companions.begin_round(count - 1, begin_ns)
         with pause_collection():
             own = call_from(Client(self._step, self._session.framework.synchronise, self._input_sets), begin_ns)
-        served = [each.answer_round() for each in others]
+        served = [each.read_served(begin_ns) for each in others]
         idle = set(companions.pids) - {each.pid for each in others}
         pss = self._read_memory(idle)
         self._save_results(own)

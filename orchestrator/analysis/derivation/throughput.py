@@ -9,7 +9,7 @@ from schemas.event import Report, Throughput
 
 @dataclass(frozen=True, slots=True)
 class ServedClients:
-    """What so many clients at once have got, by threads of one process or by as many processes.
+    """The requests of so many clients at once, answered by threads of one process or by as many processes.
 
     `percentiles` are of the times of their calls, in nanoseconds; None for one that needs more calls. `pss` are bytes.
     With an `error`, nothing was measured.
@@ -24,12 +24,12 @@ class ServedClients:
 
 
 def derive_throughput(report: Report) -> tuple[ServedClients, ...]:
-    """Return what each number of clients has got, in the order of the report; empty if the sweep did not ask for it."""
+    """Return the requests of each number of clients, in the order of the report; empty if they were not asked for."""
     return tuple(map(derive_clients, report.throughput))
 
 
 def derive_clients(measured: Throughput) -> ServedClients:
-    """Return what one number of clients has got."""
+    """Return the requests of one number of clients."""
     return ServedClients(
         clients=measured.clients,
         processes=measured.processes,

@@ -1,4 +1,4 @@
-"""Which module writes a file: small modules of two frameworks, one that exports and one with a format of its own."""
+"""The module that writes a file, of small ones of two frameworks: one exports, the other has a format of its own."""
 
 import sys
 from pathlib import Path

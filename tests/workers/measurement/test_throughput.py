@@ -263,6 +263,15 @@ def test_companions_end_with_their_context_and_leave_nothing(ask: "Ask") -> None
     assert not any(map(psutil.pid_exists, pids))
 
 
+def test_an_answer_that_nobody_has_read_is_none_to_the_next_round(ask: "Ask") -> None:
+    spec = ask("synthetic", "waiting", "synthetic", {"spin_ns": 0}, task="forward")
+    with Companions(spec, 1) as companions:
+        early, late = (throughput.choose_begin_ns() + 10**9 * second for second in (0, 1))
+        (companion,) = companions.begin_round(1, early)
+        companions.begin_round(1, late)
+        assert companion.read_served(late).begin_ns == late
+
+
 def test_companions_end_with_the_first_that_fails(ask: "Ask") -> None:
     spec, before = ask("synthetic", "no-such-mode", "synthetic", {"spin_ns": 0}, task="forward"), list_children()
     with pytest.raises(CompanionFailed, match="no mode no-such-mode"), Companions(spec, 2):

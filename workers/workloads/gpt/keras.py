@@ -5,17 +5,13 @@ transpose of the reference's. The own epsilon of a normalisation would be 1e-3.
 """
 
 from functools import partial
-from itertools import chain
 
 import keras
-import numpy as np
 from keras import activations, layers, losses, ops
 
 from workers.arrays import Array
 from workers.interfaces import Parameters
-
-# The variables of a block: two normalisations, four dense parts of the attention, and two dense layers.
-BLOCK_SIZE = 2 + 8 + 2 + 4
+from workers.workloads.transformer_encoder.keras import BLOCK_SIZE, join_projections, split_projections
 
 
 class Model:
@@ -54,21 +50,3 @@ class Model:
             made += [gain, shift, *join_projections(own[:6], self.width), own[6].reshape(self.width, self.width).T]
             made += [each.T for each in own[7:]]
         return made + rest[BLOCK_SIZE * self.blocks :]
-
-
-def split_projections(weights: dict[str, keras.KerasTensor]) -> list[keras.KerasTensor]:
-    """Return the weights in the order of the layers: kernel and bias of all queries, of all keys, of all values."""
-    parts: list[keras.KerasTensor] = []
-    for name, weight in weights.items():
-        if name.startswith("W") and name.endswith("_qkv"):
-            biases = ops.split(weights[f"b{name.removeprefix('W')}"], 3)
-            parts += chain.from_iterable(zip(ops.split(weight, 3), biases, strict=True))
-        elif not name.endswith("_qkv"):
-            parts.append(weight)
-    return parts
-
-
-def join_projections(arrays: list[Array], width: int) -> tuple[Array, Array]:
-    """Return the kernels of queries, keys and values as one of the reference, and their biases as one."""
-    kernels = np.concatenate([each.reshape(width, width).T for each in arrays[::2]])
-    return kernels, np.concatenate([each.reshape(width) for each in arrays[1::2]])
