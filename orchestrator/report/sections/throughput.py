@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -81,13 +81,7 @@ def describe_throughput(results: Sequence[Result]) -> Iterator[str]:
     """Yield which mode answers most requests, and each whose single client gets less than its samples promise."""
     best = [(result, found) for result in results if (found := find_best(result.throughput)) is not None]
     if best:
-        result, most = max(best, key=lambda each: each[1].per_second.estimate)
-        gain = most.gain.estimate
-        more = f", {gain:.2f} times as many as one client gets" if most.clients > 1 and not math.isnan(gain) else ""
-        yield (
-            f"{result.label} answers most requests: {format_rate(most.per_second.estimate)} a second by "
-            f"{name_way(result.cell.threads, most)}{more}."
-        )
+        yield describe_most(max(best, key=lambda each: each[1].per_second.estimate), best)
     for result in results:
         for each in result.throughput:
             if each.clients == 1 and each.share.high < LEAST_SHARE:
@@ -97,6 +91,30 @@ def describe_throughput(results: Sequence[Result]) -> Iterator[str]:
                 )
             if each.error:
                 yield f"{result.label} cannot serve {name_servers(each)} at once: {each.error}."
+
+
+def describe_most(first: tuple[Result, Throughput], best: Sequence[tuple[Result, Throughput]]) -> str:
+    """Describe the mode with the highest rate, and name those that this run cannot tell apart from it.
+
+    Modes are told apart if the intervals of their highest rates have nothing in common.
+    """
+    result, most = first
+    rate = f"{format_known(most.per_second, format_rate)} a second by {name_way(result.cell.threads, most)}"
+    has_gain = most.clients > 1 and not math.isnan(most.gain.estimate)
+    more = f", {format_known(most.gain, '{:.2f}'.format)} times as many as one client gets" if has_gain else ""
+    rivals = [
+        other.label for other, found in best if other is not result and not found.per_second.high < most.per_second.low
+    ]
+    if rivals:
+        untold = f"this run cannot tell it apart from {join_names(rivals)}"
+        return f"{result.label} has the highest rate of requests, {rate}{more}, but {untold}."
+    return f"{result.label} answers most requests: {rate}{more}."
+
+
+def format_known(interval: Interval, form: Callable[[float], str]) -> str:
+    """Format an estimate, with its ends in parentheses if the data support them."""
+    known = math.isfinite(interval.low) and math.isfinite(interval.high)
+    return form(interval.estimate) + (f" ({form(interval.low)}–{form(interval.high)})" if known else "")
 
 
 def describe_servers(groups: Iterable[Group]) -> Iterator[str]:
@@ -115,7 +133,9 @@ def describe_servers(groups: Iterable[Group]) -> Iterator[str]:
 def list_rates(ways: Iterable[tuple[int, Throughput]]) -> str:
     """Return the requests a second of several uses of the cores in words, the most first."""
     ordered = sorted(ways, key=lambda way: way[1].per_second.estimate, reverse=True)
-    said = [f"{format_rate(served.per_second.estimate)} by {name_way(threads, served)}" for threads, served in ordered]
+    said = [
+        f"{format_known(served.per_second, format_rate)} by {name_way(threads, served)}" for threads, served in ordered
+    ]
     return join_names(said, "and")
 
 

@@ -103,8 +103,26 @@ def test_a_group_that_served_nobody_has_no_table_and_no_sentence(group_of: Serve
 
 
 def test_the_sentence_names_what_answers_most(group: Group) -> None:
-    said = "torch:eager answers most requests: 1,900 a second by 2 processes of one thread, 1.90 times as many as one"
-    assert any(each.startswith(said) for each in describe_group(group))
+    said = (
+        "torch:eager answers most requests: 1,900 (1,862–1,938) a second by 2 processes of one thread, "
+        "1.90 (1.86–1.94) times as many as one client gets."
+    )
+    assert said in [*describe_group(group)]
+
+
+@pytest.mark.parametrize(
+    ("other", "untold"),
+    [(around(1000), False), (around(1890), True), (Interval(1000.0, float("-inf"), float("inf")), True)],
+)
+def test_a_highest_rate_that_this_run_cannot_tell_apart_is_no_claim(
+    group: Group, other: Interval, *, untold: bool
+) -> None:
+    first, second = group.results
+    rival = dataclasses.replace(second, throughput=(serve(1, 1, 1, per_second=other),))
+    sentence = next(iter(throughput.describe_throughput([first, rival])))
+    assert sentence.startswith("torch:eager has the highest rate of requests, 1,900") is untold
+    assert ("but this run cannot tell it apart from torch:trace." in sentence) is untold
+    assert sentence.startswith("torch:eager answers most requests") is not untold
 
 
 @pytest.mark.parametrize(("share", "is_said"), [(0.97, False), (0.6, True)])
@@ -120,8 +138,9 @@ def test_ways_to_use_as_many_threads_are_compared(group_of: Serve) -> None:
     two = group_of(serve(1, 1, 1700), serve(2, 1, 2500), threads=2)
     (said,) = throughput.describe_servers([one, two])
     assert said == (
-        "With 2 threads in all, torch:eager answers so many requests a second: 1,900 by 2 processes of one thread, "
-        "1,700 by one process of 2 threads and 1,500 by one process of one thread for 2 clients."
+        "With 2 threads in all, torch:eager answers so many requests a second: 1,900 (1,862–1,938) by 2 processes of "
+        "one thread, 1,700 (1,666–1,734) by one process of 2 threads and 1,500 (1,470–1,530) by one process of one "
+        "thread for 2 clients."
     )
 
 
