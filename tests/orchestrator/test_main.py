@@ -144,6 +144,7 @@ def test_both_are_there(tmp_path):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("imports", [API_FIRST, THEIRS_FIRST], ids=["ours first", "theirs first"])
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
 def test_the_tests_of_a_user_import_their_modules_and_the_api(tmp_path: Path, imports: str, mode: str) -> None:

@@ -12,7 +12,6 @@ from orchestrator.execution.classify import classify_report
 from orchestrator.selftest import known_code
 from orchestrator.selftest.known_code import Kind
 from schemas.event import Failure, Report
-from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
@@ -20,18 +19,14 @@ if TYPE_CHECKING:
 # Their times accuse them, which needs a quiet machine: `selftest --trust` measures them as a sweep does.
 TIMED = [kind for kind in known_code.list_kinds() if kind.outcome == "implausible"]
 CHECKED = [kind for kind in known_code.list_kinds() if kind not in TIMED]
-QUICK = {("dishonest", 22), ("dishonest", 23), ("dishonest", 32), ("odd", 6), ("odd", 23)}
 
 
 def name(kind: Kind) -> str:
     return f"{kind.label} {kind.task} {kind.name}"
 
 
-@pytest.mark.parametrize(
-    "kind",
-    mark_long(CHECKED, quick=[each for each in CHECKED if (each.folder, each.number) in QUICK][:5]),
-    ids=[name(kind) for kind in CHECKED],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("kind", CHECKED, ids=[name(kind) for kind in CHECKED])
 def test_a_model_comes_to_what_it_is(kind: Kind, ask: "Ask", work: "Work", tmp_path: Path) -> None:
     framework, _, mode = kind.label.partition(":")
     if find_spec(framework) is None:

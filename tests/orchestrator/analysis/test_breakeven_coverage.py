@@ -132,6 +132,7 @@ def test_intervals_with_import_hold_the_true_number_as_promised() -> None:
     assert as_promised([hit for case in cases for hit in covered(case, "normal", 0.01, "import")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", sorted(ONE_SIDED))
 def test_what_pays_from_the_first_call_or_never_is_rarely_denied(case: str) -> None:
     hits = covered(case, "normal", 0.02, "model")

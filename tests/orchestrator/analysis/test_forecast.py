@@ -49,6 +49,7 @@ def test_after_three_blocks_the_rest_is_foretold_within_a_fifth_where_noise_is_c
     assert right >= 100 * least
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", [0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.05])
 @pytest.mark.parametrize("scales", [(1, 1, 1, 1, 1), (0.3, 0.3, 0.5, 0.7, 1.4)])
 @pytest.mark.parametrize("blocks", [3, 6])

@@ -56,6 +56,7 @@ def test_the_current_environment_is_the_interpreter_that_runs_this(environments:
     assert here.record.packages["pydantic"]
 
 
+@pytest.mark.long
 def test_an_installed_framework_lacks_nothing(environments: Environments) -> None:
     assert environments.find(CURRENT).explain_missing(framework("numpy")) == ""
 

@@ -81,6 +81,7 @@ def test_another_version_is_another_environment_and_leaves_the_first_alone(
     assert imported(shop, define("tiny==2.0"), "tiny") == "2.0"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("harm", ["no marker", "no python"])
 def test_an_environment_that_is_not_whole_is_made_anew(
     made: RecordedProvisioner, shop: RecordedProvisioner, define: Define, harm: str
@@ -203,6 +204,7 @@ def test_requirements_that_exclude_each_other_are_both_named(shop: RecordedProvi
         shop.make(define("tiny==1.0", "tiny==2.0"))
 
 
+@pytest.mark.long
 def test_an_installation_that_fails_leaves_its_log_and_no_environment(
     shop: RecordedProvisioner, define: Define, shelf: Path, tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ def test_two_processes_that_write_one_file_both_succeed_and_it_is_always_whole(t
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.long
 def test_what_killed_writers_leave_is_removed_by_the_next_one(tmp_path: Path) -> None:
     path, rng, left = tmp_path / "report.html", random.Random(1), 0
     for _ in range(12):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.event import Failure
-from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
@@ -47,7 +46,6 @@ REFUSED = [
 
 
 # One workload for each mode.
-QUICK = [refused for refused in REFUSED if refused.workload == "mlp"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,8 @@ def refuse(ask: "Ask", work: "Work") -> Refuse:
     return Refuse(ask, work)
 
 
-@pytest.mark.parametrize("refused", mark_long(REFUSED, quick=QUICK), ids=str)
+@pytest.mark.long
+@pytest.mark.parametrize("refused", REFUSED, ids=str)
 def test_a_mode_that_cannot_do_it_is_unsupported_and_says_why(refuse: Refuse, refused: Refused) -> None:
     failure = refuse(refused.mode, refused.workload, refused.task)
     assert failure.outcome == "unsupported"

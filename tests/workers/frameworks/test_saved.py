@@ -9,7 +9,6 @@ import pytest
 from schemas.catalog import FRAMEWORKS, Framework, Mode
 from schemas.event import Event, Exported, Failure, Phase, Report
 from schemas.job import Export, JobSpec
-from tests.selection import mark_long
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Python, Work
@@ -78,7 +77,8 @@ def test_what_was_saved_is_loaded_and_computes_the_same(loaded: Loaded, label: s
     assert report.compilations in (0, None)
 
 
-@pytest.mark.parametrize("label", mark_long(BACKWARD, quick=["torch:trace"]))
+@pytest.mark.long
+@pytest.mark.parametrize("label", BACKWARD)
 def test_so_is_a_loss_with_every_gradient(loaded: Loaded, label: str) -> None:
     report = verified(loaded(label, "rnn_cell", "backward"))
     assert {check.tensor for check in report.verification.checks} == {"loss", "gradient of W_h", "gradient of W_x"}

@@ -96,6 +96,7 @@ def test_a_step_that_is_right_alone_and_wrong_beside_others_is_wrong(served: Ser
     assert AT_ONCE in reason
 
 
+@pytest.mark.long
 def test_a_step_that_raises_beside_others_loses_its_row_and_nothing_else(served: Served) -> None:
     report = served("synthetic", "exclusive", 1, 2)
     assert report.verification.reason == ""

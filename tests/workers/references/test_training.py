@@ -78,6 +78,7 @@ MUTANTS: list[tuple[Task, str, Callable[..., Any]]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", FAITHFUL)
 def test_training_by_the_reference_is_that_of_torch_optim_for_many_steps(task: Task) -> None:
     training, sets = begun(task)

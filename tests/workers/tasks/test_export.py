@@ -12,6 +12,7 @@ from schemas.catalog import FRAMEWORKS
 from schemas.event import Exported, Failure, Report
 from schemas.job import Export as ExportPurpose
 from schemas.job import JobSpec
+from schemas.judging import AT_ONCE, UNQUANTISED
 from tests.selection import mark_long
 
 if TYPE_CHECKING:
@@ -128,6 +129,41 @@ def test_what_was_loaded_computes_what_the_reference_computes_on_the_same_data(
     assert {check.tensor for check in found.verification.checks} == {"output"}
     assert [setting for setting in found.settings if not setting.honoured] == []
     assert len(found.samples_ns) == 10
+
+
+@pytest.mark.long
+@each_framework
+def test_clients_at_once_get_what_is_right_by_threads_and_by_processes(
+    spec: Spec, export: Export, work: "Work", framework: str
+) -> None:
+    asked = spec(framework, "mlp")
+    timing = asked.timing.model_copy(update={"concurrency": (1, 2)})
+    report = work(asked.model_copy(update={"artefact": export(asked), "timing": timing}), fresh=True).report
+    assert report.verification.reason == ""
+    assert [(each.clients, each.processes, each.error) for each in report.throughput] == [
+        (1, 1, ""),
+        (2, 1, ""),
+        (2, 2, ""),
+    ]
+    assert any(AT_ONCE in check.inputs for check in report.verification.checks)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["int8-dynamic", "int8-static"])
+def test_onnx_runtime_in_8_bits_is_near_and_its_model_is_right(
+    spec: Spec, export: Export, work: "Work", mode: str
+) -> None:
+    asked = spec("onnxruntime", "mlp")
+    quantised = asked.model_copy(
+        update={"artefact": export(asked), "cell": asked.cell.model_copy(update={"mode": mode})}
+    )
+    report = work(quantised).report
+    assert report.verification.reason == ""
+    errors = {check.inputs.partition(", ")[2]: check.error or 0.0 for check in report.verification.checks}
+    assert errors.pop(UNQUANTISED) < 1e-6
+    assert min(errors.values()) > 1e-4
+    assert max(errors.values()) < 0.1
+    assert {"compile", "load"} <= {cost.name for cost in report.phases}
 
 
 @pytest.mark.long

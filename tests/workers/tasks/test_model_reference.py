@@ -181,6 +181,7 @@ SAME = "\ndef weights(state):\n    return state\n"
 BATCH_NORM = ("self.norm(self.rows(x))", "batch_norm(self.rows(x), None, None, self.norm.weight, self.norm.bias, True)")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("task", "change", "said"),
     [

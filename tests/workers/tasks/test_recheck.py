@@ -78,6 +78,7 @@ def test_an_ill_conditioned_model_is_right_in_every_mode_and_its_conditioning_is
         assert max(check.tolerance for check in checks) > 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", ["forward", pytest.param("backward", marks=pytest.mark.long)])
 def test_a_mutant_that_rounding_hides_is_wrong_in_float64(make_case: MakeCase, task: str) -> None:
     report = make_case(mutate(SLIGHTLY_OFF)).measure("torch:trace", task=task, batch=3)

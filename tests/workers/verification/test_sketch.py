@@ -126,6 +126,7 @@ def test_missing_and_surplus_tensors_have_no_sketch() -> None:
     assert [bool(each.sketch) for each in more] == [True, True, False]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", ["forward", "backward", "train-sgd"])
 def test_jobs_of_the_first_block_sketch_their_first_results_and_later_ones_nothing(
     ask: Ask, work: Work, task: str

@@ -9,7 +9,6 @@ import pytest
 
 from schemas.job import Task
 from schemas.workloads import WORKLOADS, Workload
-from tests.selection import mark_long
 from tests.workers.counting import Counting
 from workers import workloads
 from workers.arrays import Array, cast_floating
@@ -63,9 +62,10 @@ def test_every_workload_can_be_made_small_enough_to_be_looked_at_closely(workloa
     assert sum(value.size for value in (*drawn.weights.values(), *drawn.inputs)) < 100_000
 
 
+@pytest.mark.long
 @every_workload
 @every_size
-@pytest.mark.parametrize("batch", mark_long([1, 3], quick=[3]))
+@pytest.mark.parametrize("batch", [1, 3])
 def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
     workload: Workload, sizes: Sizes, batch: int
 ) -> None:

@@ -203,6 +203,7 @@ def test_disturbances_take_a_claim_away_only_if_they_can_have_caused_the_differe
         assert found.on_nodes.undisturbed.low < found.on_nodes.ratio.low
 
 
+@pytest.mark.long
 @given(st.lists(st.floats(-0.1, 0.1), min_size=20, max_size=20), st.lists(st.floats(0, 0.1), min_size=20, max_size=20))
 def test_room_for_disturbances_widens_all_intervals(noise: list[float], losses: list[float]) -> None:
     scores, nodes = make_scores([[0.0] * 20, noise]), make_nodes([5] * 4)

@@ -121,6 +121,7 @@ def classified(logs: Floats) -> list[SteadyState]:
     return [classify_trace(np.rint(1e6 * np.exp(trace)).astype(int).tolist()) for trace in logs]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("calls", [60, 120, 500])
 @pytest.mark.parametrize(("correlation", "disturbed", "share"), [(0.0, 0, 0.95), (0.3, 0, 0.95), (0.3, 0.03, 0.85)])
 def test_a_flat_trace_is_called_flat(calls: int, correlation: float, disturbed: float, share: float) -> None:
@@ -134,6 +135,7 @@ def test_a_flat_trace_whose_calls_resemble_each_other_strongly_is_mostly_called_
     assert sum(steady.kind == "flat" for steady in found) >= 0.70 * len(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("calls", [120, 500])
 @pytest.mark.parametrize("step", [0.1, 0.3])
 def test_a_step_is_found_and_leaves_the_level_unbiased(calls: int, step: float) -> None:

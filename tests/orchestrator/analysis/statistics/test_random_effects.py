@@ -136,6 +136,7 @@ def test_the_pooled_variance_is_that_within_strata() -> None:
     assert pool_variance([[3, 3, 3]]) == LEAST_ERROR**2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spread", [0.005, 0.01, 0.03])
 @pytest.mark.parametrize("count", [3, 5, 8])
 def test_where_the_model_holds_intervals_cover_as_promised(count: int, spread: float) -> None:

@@ -163,6 +163,7 @@ def test_an_attempt_that_was_withdrawn_does_not_begin(planned: Plan, tmp_path: P
     assert read_records(store) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -102,6 +102,7 @@ def test_what_a_reference_prints_is_in_the_log_of_the_job(made: Made, judged: Ju
     assert all(text in log for text in ("evaluated", "and said", "by the kernel"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("judging", "outcome", "said"),
     [
@@ -262,6 +263,7 @@ def test_a_job_without_data_does_not_start(made: Made, judges: Judges, tmp_path:
     assert "reference.py:6" in found.reason
 
 
+@pytest.mark.long
 def test_a_judge_that_was_killed_is_replaced_and_what_it_judged_is_judged_again(
     made: Made, judges: Judges, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ from schemas.catalog import INDUCTOR_CACHES as CACHES
 from schemas.event import Hello, Report
 from schemas.job import Cell, JobSpec
 from schemas.record import Outcome
+from tests.selection import mark_long
 
 PARENT = Path(__file__).resolve().parents[3] / "doubles" / "parent.py"
 QUICK = {"sample_ns": 10**6, "samples": 5, "warmup_min_ns": 10**6}
@@ -49,7 +50,7 @@ def quick_spec(make_cell: MakeCell, make_spec: MakeSpec) -> MakeSpec:
     return make
 
 
-@pytest.mark.parametrize("start", ["fresh", "template"])
+@pytest.mark.parametrize("start", mark_long(["fresh", "template"], quick=["template"]))
 @pytest.mark.parametrize(
     ("mode", "outcome", "reason"),
     [

@@ -167,6 +167,7 @@ def test_a_job_survives_the_death_of_its_template(pool: TemplatePool, tmp_path: 
     assert report_of(ending).forked
 
 
+@pytest.mark.long
 def test_a_stopped_template_is_waited_for_once_and_ended(
     pool: TemplatePool, launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_stopped_template_is_waited_for_once_and_ended(
     assert launch(job).obstacle == "its template has ended"
 
 
+@pytest.mark.long
 def test_a_job_runs_on_while_its_template_hangs_and_the_next_one_starts_fresh(
     pool: TemplatePool, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

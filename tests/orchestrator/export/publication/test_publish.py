@@ -158,6 +158,7 @@ RUNS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RUNS)
 def test_an_untouched_run_is_always_admitted(tmp_path: Path, name: str) -> None:
     made = publish(a_run_folder(tmp_path / "runs", RUNS[name]), tmp_path / "results")

@@ -24,6 +24,7 @@ def counts(python: Python) -> Counts:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["product", "the same twice", "one for nothing", "jitted"])
 def test_only_what_the_results_need_counts_and_that_once(counts: Counts, name: str) -> None:
     assert counts["counts"][name] == PRODUCT

@@ -267,6 +267,7 @@ def test_the_dtype_of_the_cell_holds_for_the_whole_model(make_case: "MakeCase") 
     assert 1e-5 < least < most < 4e-2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -320,6 +321,7 @@ def optimizer(parameters):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["torch:eager", *(pytest.param(f"torch:{x}", marks=pytest.mark.long) for x in LATER)])
 def test_a_step_with_the_optimiser_of_the_file_is_measured_and_found_right(make_case: "MakeCase", mode: str) -> None:
     report = make_case(NORMALISED + NADAM).measure(mode, task="train-own", batch=3)
@@ -357,6 +359,7 @@ def test_an_optimiser_that_cannot_train_is_refused_in_one_sentence_with_its_plac
     assert "net.py:" in last.where
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["torch:eager", *(pytest.param(f"torch:{x}", marks=pytest.mark.long) for x in LATER)])
 def test_dropout_is_on_in_timed_steps_and_off_in_verified_ones_and_that_is_said(
     make_case: "MakeCase", mode: str
@@ -419,6 +422,7 @@ ROUNDED = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "task", "said"),
     [

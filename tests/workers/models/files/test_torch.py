@@ -161,6 +161,7 @@ def test_no_pickle_of_a_file_runs_code(tmp_path: Path, make_file_case: "MakeFile
     assert not sprung.exists()
 
 
+@pytest.mark.long
 def test_a_damaged_file_is_refused_in_one_sentence(tmp_path: Path, make_file_case: "MakeFileCase") -> None:
     for file in (write_script(tmp_path), write_program(tmp_path)):
         with zipfile.ZipFile(file) as whole:
