@@ -11,6 +11,7 @@ import pytest
 from schemas.event import Failure
 from schemas.judging import UNQUANTISED
 from workers.arrays import Array
+from workers.verification.quantised import INT8_TOLERANCE
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Reported, Work
@@ -23,7 +24,7 @@ def test_torch_in_8_bits_is_near_and_its_model_is_right(ask: "Ask", reported: "R
     errors = {check.inputs.partition(", ")[2]: check.error or 0.0 for check in report.verification.checks}
     assert errors.pop(UNQUANTISED) < 1e-6
     assert min(errors.values()) > 1e-4
-    assert max(errors.values()) < 0.1
+    assert max(errors.values()) < INT8_TOLERANCE
     assert all(
         check.equal_argmax is not None for check in report.verification.checks if UNQUANTISED not in check.inputs
     )
