@@ -1,4 +1,4 @@
-"""Files that one process makes for others, once for each cell and run, in a separate job.
+"""Files that one process makes for others, once in a run for all cells that load the same, in a separate job.
 
 They are models exported for another framework, and the expected results of a workload whose reference is one of its
 implementations. Their cost stays in their record. It is part of no measurement, and of no measured process.
@@ -6,6 +6,7 @@ implementations. Their cost stays in their record. It is part of no measurement,
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.execution.job import JobRunner
 from orchestrator.records import outcomes
@@ -42,10 +43,11 @@ def keep_failure(jobs: JobRunner, spec: JobSpec, failed: JobRecord) -> JobRecord
 
 @dataclass(frozen=True, slots=True)
 class ArtefactMaker:
-    """The artefacts of one run. A cell and its A/A clone load the same file."""
+    """The artefacts of one run. A cell, its A/A clone and whatever else loads the same model load the same file."""
 
     store: Store
     run_job: Callable[[JobSpec], JobRecord]
+    choose_export_environment: Callable[[Cell], str]
     made: set[str] = field(default_factory=set)
     """The cells whose file this process made. A file saved by a mode may hold code, so no older one is trusted."""
 
@@ -62,7 +64,7 @@ class ArtefactMaker:
 
     def _make_once(self, spec: JobSpec) -> JobRecord:
         for record in self.store.read_artefact_records():
-            if record.spec.cell == spec.cell and self._is_reusable(record):
+            if self._identify_file(record.spec) == self._identify_file(spec) and self._is_reusable(record):
                 return record
         record = self.run_job(spec)
         # All jobs of the cell depend on this one, so a chance failure must not be final.
@@ -70,6 +72,23 @@ class ArtefactMaker:
             record = self.run_job(spec)
         self.made.add(spec.cell.id)
         return record
+
+    def _identify_file(self, spec: JobSpec) -> tuple[str, Cell]:
+        """Return what decides the file that a job makes: its suffix, and the cell whose model or results are in it.
+
+        An exported model is the same for every framework, mode, cache and number of threads that will run it.
+        """
+        cell, purpose = spec.cell, spec.purpose
+        if isinstance(purpose, Export) and cell.origin == "source":
+            chosen = {
+                "framework": load_frameworks()[cell.framework].exporter,
+                "mode": "",
+                "threads": 1,
+                "cache": "cold",
+                "environment": self.choose_export_environment(cell),
+            }
+            cell = cell.model_copy(update=chosen)
+        return (Path(purpose.path).suffix if isinstance(purpose, Export | ComputeReference) else ""), cell
 
     def _is_reusable(self, record: JobRecord) -> bool:
         if record.outcome == "interrupted":

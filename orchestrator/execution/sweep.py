@@ -197,7 +197,7 @@ class Sweep:
 
         If that fails for a cell, the failure becomes its only record, and the cell is not run.
         """
-        maker = ArtefactMaker(self.store, self._run_unmeasured)
+        maker = ArtefactMaker(self.store, self._run_unmeasured, self.plan.environments.choose_export_environment)
         for position, cell in enumerate(self.plan.runnable):
             job = self.plan.build_job(cell, self.first_block, position)
             if job.reference and not self._make_expected(cell, job, position, maker):

@@ -1,6 +1,7 @@
 """Sweeps whose cells load exported models, with a simulated launcher."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,6 +189,60 @@ def test_what_this_run_has_exported_already_is_not_exported_again(rehearse: Rehe
     again = rehearse()
     again.sweep.run()
     assert not any(exported_path(spec) for spec in again.actor.launched)
+
+
+SAME_FILE: list[Mapping[str, object]] = [
+    {},
+    {"mode": "int8-dynamic"},
+    {"framework": "openvino", "mode": "compiled"},
+    {"threads": 2},
+    {"cache": "warm"},
+]
+OTHER_FILES = [
+    {"batch": 2},
+    {"dtype": "float64"},
+    {"shapes": "stream"},
+    {"environment": sys.executable},
+    {"framework": "executorch", "mode": "xnnpack"},
+    {"framework": "litert", "mode": "interpreter"},
+]
+
+
+def make_plan(make_cell: Callable[..., Cell], changes: Sequence[Mapping[str, object]]) -> Plan:
+    cell = make_cell(LOADS, task="forward")
+    cells = tuple(cell.model_copy(update=change) for change in changes)
+    return Plan(SweepSpec.model_validate({"stop": {"blocks": 1, "budget": 1000}}), cells, {}, 1, (0, 1), ())
+
+
+def test_all_cells_that_load_the_same_model_load_one_file(rehearse: Rehearse, make_cell: Callable[..., Cell]) -> None:
+    stage = rehearse(make_plan(make_cell, SAME_FILE))
+    stage.sweep.run()
+    (export,) = [spec for spec in stage.actor.launched if exported_path(spec)]
+    loaded = [job.artefact for job in stage.actor.launched if not exported_path(job)]
+    assert [artefact.path for artefact in loaded if artefact] == [exported_path(export)] * len(SAME_FILE)
+
+
+@pytest.mark.parametrize("change", OTHER_FILES, ids=str)
+def test_another_computation_format_or_environment_has_a_file_of_its_own(
+    rehearse: Rehearse, make_cell: Callable[..., Cell], change: Mapping[str, object]
+) -> None:
+    stage = rehearse(make_plan(make_cell, [{}, change]))
+    stage.sweep.run()
+    made = {spec.cell.id: exported_path(spec) for spec in stage.actor.launched if exported_path(spec)}
+    assert len(set(made.values())) == 2
+    jobs = [job for job in stage.actor.launched if not exported_path(job)]
+    assert {job.cell.id: job.artefact.path for job in jobs if job.artefact} == made
+
+
+def test_a_model_that_cannot_be_exported_is_the_reason_of_every_cell_that_needs_it(
+    rehearse: Rehearse, make_cell: Callable[..., Cell], run: Store
+) -> None:
+    stage = rehearse(make_plan(make_cell, SAME_FILE), ending=lambda spec: REFUSED)
+    stage.sweep.run()
+    assert len(stage.actor.launched) == 1
+    assert [(record.outcome, record.reason) for record in run.read_records()] == [
+        ("unsupported", REFUSED.reason)
+    ] * len(SAME_FILE)
 
 
 @pytest.fixture
