@@ -1,10 +1,14 @@
 """Verdicts of Plumbline beside those of pyperf and of torch.utils.benchmark, on the same callables, in one run.
 
     python -m tests.benchmarks.rivals --rounds 3
+    python -m tests.benchmarks.rivals --question
 
 The first pair is a step of a recurrent network in NumPy against itself. The second pads that step to 200 µs, and to
 210 µs, five per cent more. Each tool measures in its usual way, in separate processes. pyperf uses `timeit` and
 `compare_to`; torch uses `Timer.blocked_autorange` in one process for each, and `Compare`.
+
+With `--question`, Plumbline answers its default question, and pyperf times the same callables and compares each with
+the first.
 """
 
 import argparse
@@ -25,13 +29,17 @@ import numpy as np
 
 from orchestrator.analysis.compare import CLAIMS
 from orchestrator.analysis.stopping import should_stop
+from orchestrator.environments.lookup import Environments
 from orchestrator.format import format_ratio, format_ratio_range
 from orchestrator.machine import fingerprint
+from orchestrator.planning.grid import expand_request
+from orchestrator.planning.request import resolve_request
 from orchestrator.selftest.check import compare_cells, make_real_cell
 from orchestrator.selftest.run import NO_LIMIT_S, open_selftest
 from schemas.catalog import THREAD_VARIABLES
 from schemas.job import Cell
 from schemas.sweep import Stop, SweepSpec
+from tests.benchmarks.durations import ask_question
 from tests.benchmarks.other_tools import torch_differs
 
 HERE = Path(__file__).parent
@@ -71,10 +79,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare verdicts with those of pyperf and torch.utils.benchmark.")
     parser.add_argument("--rounds", type=int, default=1, help="the number of times to measure everything (1)")
     parser.add_argument("--fast", action="store_true", help="let pyperf use fewer processes, as its --fast does")
+    parser.add_argument("--question", action="store_true", help="ask the default question instead, by two tools")
     asked = parser.parse_args()
     tools: Mapping[str, Tool] = {"Plumbline": by_us, "pyperf": partial(by_pyperf, fast=asked.fast), "torch": by_torch}
     machine = fingerprint.take_fingerprint()
     print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; each tool with its own defaults")
+    if asked.question:
+        for _ in range(asked.rounds):
+            ask_default_question(fast=asked.fast)
+        return
     heard = [(pair, tool, said) for _ in range(asked.rounds) for pair in PAIRS for tool, said in around(pair, tools)]
     for pair in PAIRS:
         counts = ", ".join(f"{tool} {tally(heard, pair, tool)}" for tool in tools)
@@ -102,6 +115,24 @@ def asked(name: str, measure: Tool, one: Cell, other: Cell) -> Said:
     return said
 
 
+def ask_default_question(*, fast: bool) -> None:
+    """Print Plumbline's verdicts on the default question and pyperf's of the same callables, and how long each took."""
+    ours = ask_question(["--env", "current"])
+    print(f"\nPlumbline: {ours.took_s:.0f} s, {ours.blocks} blocks")
+    for (_, _, label), verdict in ours.verdicts.items():
+        print(f"  {label} {verdict}")
+    baseline, *others = expand_request(resolve_request(SweepSpec(), Environments()))
+    began_s, said = time.monotonic(), []
+    with tempfile.TemporaryDirectory() as folder:
+        files = {cell.label: Path(folder, f"{number}.json") for number, cell in enumerate((baseline, *others))}
+        for cell in (baseline, *others):
+            time_by_pyperf(cell, files[cell.label], fast=fast)
+        said = [(each.label, compare_by_pyperf(files[baseline.label], files[each.label])) for each in others]
+    print(f"pyperf: {time.monotonic() - began_s:.0f} s")
+    for label, figures in said:
+        print(f"  {label} {figures}")
+
+
 def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
     """Measure blocks of fresh processes until the ratio is known to two per cent, at most sixteen."""
     cells = (one, other)
@@ -123,27 +154,22 @@ def by_us(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
 def by_pyperf(one: Cell, other: Cell, folder: Path, *, fast: bool) -> tuple[bool, str]:
     """Run the real pyperf: `timeit` for each, then `compare_to`."""
     for cell, file in ((one, "one.json"), (other, "other.json")):
-        setup = f"from rivals_step import of; step, inputs = of({cell.model_dump_json()!r})"
-        names = ",".join(["PYTHONPATH", *THREAD_VARIABLES])
-        run(
-            [
-                "-m",
-                "pyperf",
-                "timeit",
-                "--name",
-                "step",
-                "--quiet",
-                f"--inherit-environ={names}",
-                "--output",
-                str(folder / file),
-                *(["--fast"] if fast else []),
-                "--setup",
-                setup,
-                "step(*inputs)",
-            ]
-        )
-    said = run(["-m", "pyperf", "compare_to", str(folder / "one.json"), str(folder / "other.json")])
-    return "not significant" not in said, " ".join(said.split())
+        time_by_pyperf(cell, folder / file, fast=fast)
+    said = compare_by_pyperf(folder / "one.json", folder / "other.json")
+    return "not significant" not in said, said
+
+
+def time_by_pyperf(cell: Cell, file: Path, *, fast: bool) -> None:
+    """Let pyperf time a cell's step in processes of its own, and write what it measured to a file."""
+    setup = f"from rivals_step import of; step, inputs = of({cell.model_dump_json()!r})"
+    names = ",".join(["PYTHONPATH", *THREAD_VARIABLES])
+    timing = ["--name", "step", "--quiet", f"--inherit-environ={names}", "--output", str(file)]
+    run(["-m", "pyperf", "timeit", *timing, *(["--fast"] if fast else []), "--setup", setup, "step(*inputs)"])
+
+
+def compare_by_pyperf(one: Path, other: Path) -> str:
+    """Return in one line what pyperf says of two files."""
+    return " ".join(run(["-m", "pyperf", "compare_to", str(one), str(other)]).split())
 
 
 def by_torch(one: Cell, other: Cell, folder: Path) -> tuple[bool, str]:
