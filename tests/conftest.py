@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from schemas.event import Report
+from tests.selection import mark_exhaustive
 from tests.templates import end_templates
 
 WORKER_TESTS = Path(__file__).with_name("workers")
@@ -52,6 +53,12 @@ def a_report(call_ns: int = 1000, **changes: object) -> Report:
         "compilations": 0,
     }
     return Report.model_validate(plain | changes)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what only the exhaustive suite runs, before anything is selected by its marks."""
+    mark_exhaustive(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

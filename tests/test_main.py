@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.__main__ import make_steps, run_steps
+from tests.__main__ import SUITES, make_steps, run_steps
 
 OK, FAILED, NOTHING = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+EACH_SUITE: list[list[str]] = [[], *([argument] for argument in SUITES)]
 
 
 def find_expression(step: Sequence[str]) -> str:
@@ -14,15 +17,16 @@ def find_expression(step: Sequence[str]) -> str:
 
 
 def test_every_test_is_selected_by_exactly_one_step() -> None:
-    expressions = [find_expression(step) for arguments in ([], ["--long"]) for step in make_steps(arguments)]
-    for marks in ((), ("long",), ("measures",), ("long", "measures"), ("public",)):
-        values = {name: name in marks for name in ("long", "measures", "public")}
+    expressions = [find_expression(step) for arguments in EACH_SUITE for step in make_steps(arguments)]
+    lengths = [(), ("long",), ("long", "exhaustive")]
+    for marks in [(*length, *others) for length in lengths for others in ((), ("measures",), ("public",))]:
+        values = {name: name in marks for name in ("long", "exhaustive", "measures", "public")}
         # Models of public libraries are a step of their own.
         assert sum(eval(expression, {}, values) for expression in expressions) == ("public" not in marks)
 
 
 def test_only_what_measures_nothing_runs_in_parallel() -> None:
-    for arguments in ([], ["--long"]):
+    for arguments in EACH_SUITE:
         parallel, alone = make_steps(arguments)
         assert find_expression(parallel).endswith("not measures")
         assert "-n" in parallel

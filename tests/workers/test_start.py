@@ -96,7 +96,9 @@ def test_a_model_gets_its_modules_in_a_measurement_an_export_and_the_job_of_its_
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
-@pytest.mark.parametrize("mode", ["torch:eager", "torch:trace", "torch:compile"])
+@pytest.mark.parametrize(
+    "mode", ["torch:eager", "torch:trace", pytest.param("torch:compile", marks=pytest.mark.exhaustive)]
+)
 @pytest.mark.long
 def test_a_model_imports_its_modules_also_while_it_is_called(project: Path, mode: str) -> None:
     said = sweep(project, mode, task="backward")

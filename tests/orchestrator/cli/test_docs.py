@@ -391,6 +391,7 @@ def test_the_order_of_the_folders_is_that_of_the_contracts() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_the_workload_of_the_guide_is_right_in_every_framework(tmp_path: Path) -> None:
     said = read_page("docs/how-to/workload-folder.md")
     files = re.findall(r"```(?:python|toml)\n# (mine/[\w.]+)\n(.*?)```", said, re.DOTALL)

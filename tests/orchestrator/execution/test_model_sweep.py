@@ -42,6 +42,7 @@ def sweep(folder: Path, result: str, *words: str) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_a_number_that_tracing_bakes_in_sets_that_mode_apart_from_those_that_agree(tmp_path: Path) -> None:
     said = sweep(tmp_path, "self.layer(x) * float(x.abs().max())")
     flat = " ".join(said.split())

@@ -79,6 +79,7 @@ def test_without_progress_nothing_is_printed(package: Path, capfd: pytest.Captur
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 def test_torch_functions_run_in_the_modes_that_the_caller_names(package: Path) -> None:
     text = "import torch\ndef f(x):\n    return x.sum(0)\ndef g(x):\n    return torch.ones(len(x)) @ x\n"

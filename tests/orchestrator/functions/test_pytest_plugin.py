@@ -109,6 +109,7 @@ def option(request):
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_a_difference_that_is_there_passes(run_tests: RunTests) -> None:
     ended = run_tests("""
 @pytest.mark.plumbline(budget="5m")

@@ -118,6 +118,7 @@ def test_without_being_asked_nobody_watches(ask: "Ask", reported: "Reported") ->
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_long_calls_end_before_a_deadline(ask: "Ask", reported: "Reported") -> None:
     found = reported(ask_for_growth(ask("synthetic", "spin", "synthetic", {"spin_ns": 20_000_000}), calls=1_000_000))
     assert found.growth is not None

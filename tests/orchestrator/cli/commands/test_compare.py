@@ -160,7 +160,9 @@ class PullRequest:
 
 @pytest.mark.long
 @pytest.mark.measures
-@pytest.mark.parametrize(("products", "code"), [(1, ExitCode.FINE), (8, ExitCode.GATE)])
+@pytest.mark.parametrize(
+    ("products", "code"), [pytest.param(1, ExitCode.FINE, marks=pytest.mark.exhaustive), (8, ExitCode.GATE)]
+)
 def test_the_workflows_own_commands_tell_a_slower_head_from_an_equal_one(
     tmp_path: Path, products: int, code: ExitCode
 ) -> None:

@@ -156,6 +156,7 @@ def refer_first(make_file_case: "MakeFileCase", file: Path) -> Exported:
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_a_package_is_run_as_it_is_and_nothing_verifies_it(compiled: Path, make_file_case: "MakeFileCase") -> None:
     case = make_file_case(compiled / "net.pt2", inputs=BOUND)
     report = case.measure("torch:aot", batch=3)
@@ -169,6 +170,7 @@ def test_a_package_is_run_as_it_is_and_nothing_verifies_it(compiled: Path, make_
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_the_first_of_two_models_verifies_a_package(compiled: Path, make_file_case: "MakeFileCase") -> None:
     for name, wrong in (("program", False), ("other", True)):
         first = refer_first(make_file_case, compiled / f"{name}.pt2")
