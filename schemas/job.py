@@ -12,6 +12,7 @@ from schemas.artefact import Artefact
 from schemas.base import Model, NonNegativeInt, PositiveInt, Versioned
 from schemas.limits import Limits
 from schemas.models import ModelSource
+from schemas.tuning import Tuning
 
 Task = Literal["forward", "backward", "train-sgd", "train-adam", "train-adamw", "train-own"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
@@ -57,6 +58,7 @@ class Cell(Model):
     cache: Cache = Field(default="cold", description="warm: code that an earlier process compiled is reused")
     shapes: Shaping = Field(default="fixed", description="fixed: all timed inputs have one shape; stream: many")
     origin: Origin = Field(default="source", description="source: jobs build the model; file: they load a saved one")
+    tuning: Tuning = Field(default="none", description="setting of the process or the model beside its mode")
     code: str = Field(default="", description="hash of a user's workload by schemas/code.py; empty: built in")
     variant: str = Field(default="", description="which of several implementations of one thing; empty: the only one")
     replica: NonNegativeInt = Field(default=0, description="1 for the A/A clone, an identical copy of a cell")
@@ -88,11 +90,12 @@ class Cell(Model):
     def content_hash(self) -> str:
         """Return eight hexadecimal digits of the SHA-256 of the whole content.
 
-        An empty `code` or `variant` does not count, so that cells without keep the names of older records. It is worked
-        out once, since plans and progress compare cells by it all the time.
+        An unused `code`, `variant` or `tuning` does not count, so that cells keep the names of older records. It is
+        worked out once, since plans and progress compare cells by it all the time.
         """
+        usual = {name for name, value in USUAL_VALUES.items() if getattr(self, name) == value}
         # Keys are sorted: the order of parameters must not matter.
-        content = self.model_dump(exclude={name for name in ("code", "variant") if not getattr(self, name)})
+        content = self.model_dump(exclude=usual)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
@@ -106,6 +109,9 @@ class Cell(Model):
         made.__dict__.pop("content_hash", None)  # a copy has all that was worked out of the original
         return made
 
+
+# Values of fields that cells did not have at first.
+USUAL_VALUES: Mapping[str, str] = {"code": "", "variant": "", "tuning": "none"}
 
 # Longest warm-up where neither the user nor the budget of a sweep allows more.
 WARMUP_MAX_NS = 3_000_000_000

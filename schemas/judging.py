@@ -38,7 +38,9 @@ CHANGES_INPUTS = "its calls change their inputs in place"
 
 
 # The parts of a cell that do not decide what is computed.
-WAYS = frozenset({"framework", "mode", "threads", "device", "environment", "track", "cache", "origin", "replica"})
+WAYS = frozenset(
+    {"framework", "mode", "threads", "device", "environment", "track", "cache", "origin", "tuning", "replica"}
+)
 # The parts of a spec that do, beside the cell.
 SOURCES = ("seed", "source_dir", "package", "model", "reference", "weights", "expected")
 

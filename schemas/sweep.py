@@ -25,6 +25,7 @@ from schemas.job import (
 )
 from schemas.limits import Limits, Seconds
 from schemas.models import ModelRequest
+from schemas.tuning import Tuning
 
 MemoryMetric = Literal["import", "static", "compile_peak", "step_peak", "footprint", "device_peak", "device_process"]
 RankBy = Literal["time", MemoryMetric]
@@ -53,6 +54,7 @@ class Axes(Model):
     cache: tuple[Cache, ...] = Field(default=("cold",), min_length=1)
     shapes: tuple[Shaping, ...] = Field(default=("fixed",), min_length=1)
     origin: tuple[Origin, ...] = Field(default=("source",), min_length=1)
+    tuning: tuple[Tuning, ...] = Field(default=("none",), min_length=1)
 
 
 class CellSelector(Model):
@@ -70,6 +72,7 @@ class CellSelector(Model):
     cache: Cache | None = None
     shapes: Shaping | None = None
     origin: Origin | None = None
+    tuning: Tuning | None = None
 
 
 class Stop(Model):

@@ -3,6 +3,7 @@
 Whatever a model's code changes meanwhile shows in the last reading.
 """
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from schemas.event import Setting
 from schemas.job import JobSpec
+from schemas.tuning import TUNINGS, Tuning
 
 AT_THE_END = "after the last sample"
 CORES = "cores"
@@ -19,6 +21,9 @@ SHARED_CORES = "cores for requests at once"
 
 # Code may choose these for its own calls, whatever they were at first.
 FREE = frozenset({"gradients"})
+
+# Of prctl(2): whether this process gets no huge pages.
+GET_THP_DISABLE = 42
 
 # A thread that only returns free memory. Its library stops it for a fork and starts another in the child, which then
 # has the cores of the template.
@@ -71,6 +76,19 @@ def read_process_settings(spec: JobSpec) -> Iterator[Setting]:
         yield Setting(name=CORES, asked=format_cores(spec.cpus) or None, got=format_cores(list_cores()))
     for name, value in spec.variables.items():
         yield Setting(name=name, asked=value, got=os.environ.get(name, ""))
+    yield from read_tuning(spec.cell.tuning)
+
+
+def read_tuning(tuning: Tuning) -> Iterator[Setting]:
+    """Read what a tuning has made of this process: its allocator, or whether it may have huge pages."""
+    library = TUNINGS[tuning].library
+    if library:
+        mapped = (Path(line.rpartition(" ")[2]).name for line in Path("/proc/self/maps").read_text().splitlines())
+        is_there = any(name.startswith(library) for name in mapped)
+        yield Setting(name="allocator", asked=library, got=library if is_there else "of the C library")
+    if tuning == "huge-pages":
+        is_disabled = ctypes.CDLL(None).prctl(GET_THP_DISABLE, 0, 0, 0, 0)
+        yield Setting(name="huge pages", asked="allowed", got="disabled" if is_disabled else "allowed")
 
 
 def list_cores() -> set[int]:

@@ -67,6 +67,9 @@ TRACK = Annotated[str | None, typer.Option(help="parity (equal settings, read ba
 CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles anew) or warm (from filled caches)")]
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
 ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (loads a saved one)")]
+TUNING = Annotated[
+    str | None, typer.Option(help="none, channels-last, huge-pages, jemalloc, no-onednn or tcmalloc, read back")
+]
 ENV = Annotated[
     str | None, typer.Option("--env", help="default, current, a name, name@version, or the path of an interpreter")
 ]
@@ -194,6 +197,7 @@ def build_request(
     cache: CACHE = None,
     shapes: SHAPES = None,
     origin: ORIGIN = None,
+    tuning: TUNING = None,
     environment: ENV = None,
     baseline: BASELINE = None,
     margin: MARGIN = None,

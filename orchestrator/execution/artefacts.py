@@ -85,6 +85,7 @@ class ArtefactMaker:
                 "mode": "",
                 "threads": 1,
                 "cache": "cold",
+                "tuning": "none",
                 "environment": self.choose_export_environment(cell),
             }
             cell = cell.model_copy(update=chosen)

@@ -25,6 +25,7 @@ from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.models import ModelSource
 from schemas.record import Extension
 from schemas.sweep import SweepSpec
+from schemas.tuning import TUNINGS
 from schemas.workloads import Workload
 
 # Share of a job's time that its warm-up may take.
@@ -190,7 +191,10 @@ class Plan:
             cpus=self.choose_cores(cell) if parity else self.available,
             shared_cpus=self.shared_cores,
             # Later ones win: what makes jobs alike overrides the environment's variables.
-            variables=dict(theirs) | (said | hidden if parity else {}) | framework.caches.get(cell.cache, {}),
+            variables=dict(theirs)
+            | (said | hidden if parity else {})
+            | framework.caches.get(cell.cache, {})
+            | TUNINGS[cell.tuning].variables,
             module=find_mode(cell).module or framework.module,
             distributions=framework.reported_distributions,
             source_dir=workload.source_dir,

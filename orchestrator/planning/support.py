@@ -3,6 +3,7 @@
 from orchestrator.environments.lookup import Environments
 from orchestrator.format import join_names
 from orchestrator.machine.fingerprint import list_gpus
+from orchestrator.machine.tunings import explain_missing_tuning
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import explain_file_refusal
 from orchestrator.registry.models import lacks_optimizer
@@ -10,6 +11,7 @@ from orchestrator.registry.modes import find_mode
 from orchestrator.registry.workloads import explain_missing_implementation
 from schemas.catalog import Framework
 from schemas.job import HALF_DTYPES, OWN_TRAINING, TRAINING_TASKS, Cell
+from schemas.tuning import TUNINGS
 from schemas.workloads import Workload
 
 EAGER = "eager"
@@ -20,6 +22,7 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
     framework = load_frameworks()[cell.framework]
     return (
         explain_hardware(cell, framework)
+        or explain_tuning(cell)
         or explain_file_refusal(cell, workload, framework)
         or explain_task(cell, framework)
         or explain_missing_optimizer(cell, workload)
@@ -43,6 +46,16 @@ def explain_hardware(cell: Cell, framework: Framework) -> str:
     if cell.device == "cuda" and not list_gpus():
         return "this machine has no GPU with NVIDIA's driver"
     return ""
+
+
+def explain_tuning(cell: Cell) -> str:
+    """Explain why a cell cannot be tuned as asked, by its framework or on this machine; empty if it can."""
+    if cell.tuning == "channels-last" and cell.origin == "file":
+        return "a saved model keeps the memory format that it was saved with; leave out --origin"
+    able = TUNINGS[cell.tuning].frameworks
+    if able and cell.framework not in able:
+        return f"{cell.tuning} is a tuning of {join_names(able)}, not of {cell.framework}"
+    return explain_missing_tuning(cell.tuning)
 
 
 def explain_task(cell: Cell, framework: Framework) -> str:

@@ -30,6 +30,7 @@ CELL_AXES: Final = (
     "cache",
     "shapes",
     "origin",
+    "tuning",
     "variant",
 )
 

@@ -107,4 +107,5 @@ def format_conditions(cell: Cell) -> dict[str, str]:
         "cache": "" if cell.cache == "cold" else "warm cache",
         "shapes": "" if cell.shapes == "fixed" else "stream of shapes",
         "origin": "" if cell.origin == "source" else "from a file",
+        "tuning": "" if cell.tuning == "none" else cell.tuning,
     }

@@ -25,7 +25,11 @@ MEASURING_FILES = ("workers/**/*.py", "schemas/**/*.py")
 
 
 # Settings of a sweep that are newer than the first published run, with the values that leave a run as it was.
-ADDED_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {"timing": {"growth_calls": 0, "concurrency": []}}
+ADDED_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
+    "timing": {"growth_calls": 0, "concurrency": []},
+    "axes": {"tuning": ["none"]},
+    "": {"tuning": "none"},  # of a cell
+}
 
 
 def make_identity(sweep: SweepSpec, seed: int, cells: Sequence[Cell], source: Path = SOURCE) -> Identity:
@@ -42,10 +46,11 @@ def hash_models(models: Sequence[Model], text: str) -> str:
 def dump_for_hash(model: Model) -> dict[str, Any]:
     """Return a model as data, without settings that an earlier version did not know and that are not used."""
     said = model.model_dump(mode="json", exclude={"cluster"})
-    for table, added in ADDED_SETTINGS.items():
-        for name, default in added.items():
-            if said.get(table, {}).get(name, default) == default:
-                said.get(table, {}).pop(name, None)
+    for name, added in ADDED_SETTINGS.items():
+        table = said.get(name, {}) if name else said
+        for setting, default in added.items():
+            if table.get(setting, default) == default:
+                table.pop(setting, None)
     return said
 
 

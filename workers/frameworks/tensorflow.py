@@ -1,6 +1,5 @@
 """TensorFlow 2: eager, as a static graph by tf.function, and with that graph compiled by XLA."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
+from tensorflow.python.util import _pywrap_util_port
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell
@@ -110,6 +110,7 @@ class Framework:
             asked |= {"intra-op threads": str(self._cell.threads), "inter-op threads": "1", "TensorFloat-32": "off"}
             asked |= {"clustering by XLA": "off"}
             asked |= {"denormals": "flushed"} if self._cell.device == "cpu" else {}
+        asked |= {"oneDNN": "off"} if self._cell.tuning == "no-onednn" else {}
         tiny = tf.constant([np.finfo(np.float32).tiny]) * 0.5
         got = {
             "intra-op threads": str(pools.get_intra_op_parallelism_threads()),
@@ -118,7 +119,7 @@ class Framework:
             "TensorFloat-32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
             "clustering by XLA": "on" if tf.config.optimizer.get_jit() else "off",
             "device": "cuda" if "GPU" in tiny.device else "cpu",
-            "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            "oneDNN": "on" if _pywrap_util_port.IsMklEnabled() else "off",
         }
         return pair_settings(asked, got)
 

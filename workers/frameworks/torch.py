@@ -29,6 +29,7 @@ from workers.frameworks import (
     torch_saved,
     torch_script,
     torch_state,
+    torch_tuning,
 )
 from workers.frameworks.torch_flat import flatten_module_outputs
 from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Phases, Subject, chain_phases, require_capture
@@ -80,11 +81,14 @@ class Framework:
         self._prepare_verified: Callable[[], Step] | None = None
         # The types of the inputs of a user's package; none: they have the cell's.
         self._dtypes: Sequence[str] = ()
+        self._arrange = torch_tuning.choose_arrangement(cell.tuning)
+        self._arranged: Any = None
 
     def apply_settings(self) -> None:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
             raise Unsupported("PyTorch sees no GPU: install a build with CUDA, and a driver for the GPU")
         self.apply_thread_settings()
+        torch_tuning.apply_tuning(self._cell.tuning)
         if self._cell.track == "parity":
             # PyTorch raises if this comes a second time, or after parallel work has started.
             torch.set_num_interop_threads(1)
@@ -114,6 +118,7 @@ class Framework:
                 "float32 convolution precision": "ieee",
                 "float32 recurrence precision": "ieee",
             }
+        asked |= {"oneDNN": "off"} if self._cell.tuning == "no-onednn" else {}
         # Half of the least normal number is denormal, so the product shows if such numbers survive.
         tiny = torch.tensor([torch.finfo(torch.float32).tiny], dtype=torch.float32) * 0.5
         got = {
@@ -128,6 +133,9 @@ class Framework:
             "oneDNN": "on" if torch.backends.mkldnn.enabled else "off",
             "compile threads": os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default"),
         }
+        if self._arranged is not None:
+            asked["memory format"] = torch_tuning.CHANNELS_LAST
+            got["memory format"] = torch_tuning.read_arrangement(self._arranged)
         return pair_settings(asked, got)
 
     def build_info(self) -> str:
@@ -136,7 +144,7 @@ class Framework:
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
         dtypes = [getattr(torch, name) for name in self._dtypes] or [self._choose_dtype(value) for value in values]
         pairs = zip(values, dtypes, strict=True)
-        return tuple(torch.tensor(value, dtype=dtype, device=self._device) for value, dtype in pairs)
+        return tuple(self._arrange(torch.tensor(value, dtype=dtype, device=self._device)) for value, dtype in pairs)
 
     def holds_values(self, arrays: tuple[Any, ...], values: Sequence[Array]) -> bool:
         pairs = zip(arrays, self.arrays(values), strict=True)
@@ -218,8 +226,12 @@ class Framework:
         return make_forward_step(torch_package.load_package(source, self._cell.device))
 
     def _make_subject(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Subject:
+        module = model.flat if isinstance(model, AdaptedModel) else model
+        if self._cell.tuning == "channels-last":
+            torch_tuning.arrange_module(module)
+            self._arranged = module
         if isinstance(model, AdaptedModel):
-            return Subject(model.flat, "forward", example, shapes, model.written, model.flatten)
+            return Subject(module, "forward", example, shapes, model.written, model.flatten)
         return Subject(model, choose_method(self._cell.task, model), example, shapes)
 
     def _make_step(self, model: Any, call: Call) -> Step:

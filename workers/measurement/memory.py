@@ -9,7 +9,7 @@ import gc
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from schemas.event import Memory, PhaseMemory, StepMemory
 from workers.measurement.kernel_files import CGROUPS, PROC, read_small_file
@@ -22,11 +22,20 @@ REREAD_SHARE = 0.05
 # Variables that change how much free memory an allocator keeps.
 ALLOCATOR_VARIABLES = (
     "LD_PRELOAD",
+    "GLIBC_TUNABLES",
     "MALLOC_ARENA_MAX",
     "MALLOC_CONF",
     "MALLOC_TRIM_THRESHOLD_",
     "MALLOC_MMAP_THRESHOLD_",
 )
+
+# Functions by which an allocator returns its free memory, each with the arguments of its calls: jemalloc's, tcmalloc's
+# and the C library's. A preloaded allocator comes first, since the C library's function is always there.
+RELEASES: Mapping[str, Sequence[tuple[object, ...]]] = {
+    "mallctl": ((b"thread.tcache.flush", None, None, None, 0), (b"arena.4096.purge", None, None, None, 0)),
+    "MallocExtension_ReleaseFreeMemory": ((),),
+    "malloc_trim": ((0,),),
+}
 
 
 class HighWaterMarks:
@@ -98,12 +107,12 @@ def measure_steps(call: Callable[[int], object], marks: HighWaterMarks) -> Memor
 
 
 def trim_heap() -> bool:
-    """Make the C library return its free memory; return False if it has no such function."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except AttributeError:
-        return False
-    return True
+    """Make the allocator return its free memory; return False if it has no function that does."""
+    loaded = ctypes.CDLL(None)
+    name = next((name for name in RELEASES if hasattr(loaded, name)), "")
+    for arguments in RELEASES.get(name, ()):
+        getattr(loaded, name)(*arguments)
+    return bool(name)
 
 
 def read_peak_bytes() -> int:

@@ -219,7 +219,7 @@ def test_the_options_of_a_documented_sweep_make_a_plan(inside: Run, tmp_path: Pa
 
 
 # Options of the test suite, which the documentation names beside those of the program.
-TEST_OPTIONS = {"--hypothesis-profile", "--long"}
+TEST_OPTIONS = {"--hypothesis-profile", "--long", "--exhaustive"}
 
 
 def read_help(inside: Run, *words: str) -> set[str]:

@@ -197,6 +197,7 @@ SAME_FILE: list[Mapping[str, object]] = [
     {"framework": "openvino", "mode": "compiled"},
     {"threads": 2},
     {"cache": "warm"},
+    {"tuning": "jemalloc"},
 ]
 OTHER_FILES = [
     {"batch": 2},

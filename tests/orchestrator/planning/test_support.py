@@ -5,8 +5,10 @@ import pytest
 
 from orchestrator.environments.environment import Environment
 from orchestrator.errors import UsageError
+from orchestrator.planning import support
 from orchestrator.planning.plan import Plan, build_plan
 from orchestrator.planning.sweep_file import validate_sweep
+from schemas.tuning import TUNINGS
 
 MakePlan = Callable[..., Plan]
 
@@ -23,6 +25,33 @@ def test_a_dtype_that_one_mode_does_not_have_is_refused_for_that_mode_alone(make
     reasons = {cell.mode: plan.refused.get(cell.id, "") for cell in plan.cells}
     assert reasons["torch"] == "keras:torch does not compute in float64; choose float32 or bfloat16"
     assert "float64" not in reasons["tensorflow"]
+
+
+def test_a_tuning_that_a_framework_does_not_have_is_refused_with_those_that_have_it(make_plan: MakePlan) -> None:
+    plan = make_plan("numpy", "torch:eager", axes={"tuning": ("none", "channels-last")})
+    (refused,) = (cell for cell in plan.cells if cell not in plan.runnable)
+    assert (refused.framework, refused.tuning) == ("numpy", "channels-last")
+    assert plan.refused[refused.id] == "channels-last is a tuning of torch, not of numpy"
+
+
+def test_a_tuning_that_this_machine_lacks_is_refused_for_every_framework(
+    make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(support, "explain_missing_tuning", lambda tuning: f"{tuning} is not there")
+    with pytest.raises(UsageError, match="nothing to run: jemalloc is not there"):
+        make_plan("numpy", "torch:eager", axes={"tuning": ("jemalloc",)})
+
+
+def test_a_saved_model_keeps_its_memory_format(make_plan: MakePlan) -> None:
+    with pytest.raises(UsageError, match="keeps the memory format that it was saved with; leave out --origin"):
+        make_plan("torch:trace", axes={"tuning": ("channels-last",), "origin": ("file",)})
+
+
+def test_the_variables_of_a_tuning_reach_its_jobs_alone(make_plan: MakePlan) -> None:
+    plan = make_plan("torch:eager", axes={"tuning": ("none", "huge-pages")})
+    jobs = {cell.tuning: plan.build_job(cell, 1, 0) for cell in plan.cells}
+    assert jobs["huge-pages"].variables == jobs["none"].variables | TUNINGS["huge-pages"].variables
+    assert "GLIBC_TUNABLES" not in jobs["none"].variables
 
 
 def test_a_mode_without_its_backend_is_refused_with_the_command_that_installs_it(

@@ -186,3 +186,12 @@ def test_a_setting_that_is_new_and_unused_leaves_the_identity_of_earlier_runs(
     assert provenance.dump_for_hash(plain)["timing"].keys() == Timing().model_dump().keys() - added.keys()
     assert provenance.dump_for_hash(asked)["timing"][name] == value
     assert provenance.make_identity(plain, 1, (), source) != provenance.make_identity(asked, 1, (), source)
+
+
+def test_an_axis_that_is_new_and_unused_leaves_the_identity_of_earlier_runs(source: Path) -> None:
+    cell = Cell(framework="torch", mode="eager", workload="mlp")
+    tuned = cell.model_copy(update={"tuning": "jemalloc"})
+    assert "tuning" not in provenance.dump_for_hash(SWEEP)["axes"]
+    assert "tuning" not in provenance.dump_for_hash(cell)
+    assert provenance.dump_for_hash(tuned)["tuning"] == "jemalloc"
+    assert provenance.make_identity(SWEEP, 1, (tuned,), source) != provenance.make_identity(SWEEP, 1, (cell,), source)

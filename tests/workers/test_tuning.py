@@ -1,0 +1,164 @@
+"""Tunings of real processes and models are read back from them, and change no result."""
+
+import ctypes
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.machine.tunings import explain_missing_tuning
+from schemas.event import Failure, Report, Setting
+from schemas.job import JobSpec
+from schemas.tuning import LIBRARY_VARIABLE, TUNINGS, Tuning
+from workers.measurement.memory import trim_heap
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Work
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has mapped")
+
+# Holds 64 MiB in small pieces, frees them, and prints how much of the memory the allocator has given back.
+HOLD_AND_FREE = """
+import ctypes, sys
+from workers.measurement.memory import read_resident_bytes, trim_heap
+c = ctypes.CDLL(None)
+c.malloc.restype, c.malloc.argtypes, c.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+before = read_resident_bytes()
+held = [c.malloc(4096) for _ in range(16_384)]
+for place in held:
+    ctypes.memset(place, 1, 4096)
+full = read_resident_bytes()
+for place in held[:-1]:  # the last one keeps the end of the heap in use
+    c.free(place)
+assert trim_heap()
+print((full - read_resident_bytes()) / (full - before))
+"""
+
+
+def tune(spec: JobSpec, tuning: Tuning, **variables: str) -> JobSpec:
+    cell = spec.cell.model_copy(update={"tuning": tuning})
+    return spec.model_copy(
+        update={"cell": cell, "variables": spec.variables | TUNINGS[tuning].variables | variables, "start": "fresh"}
+    )
+
+
+def read(report: Report, name: str) -> list[Setting]:
+    return [setting for setting in report.settings if setting.name == name]
+
+
+def require(tuning: Tuning) -> None:
+    if missing := explain_missing_tuning(tuning):
+        pytest.skip(missing)
+
+
+def test_a_library_that_is_mapped_is_the_allocator(ask: "Ask", work: "Work", tmp_path: Path) -> None:
+    stand_in = tmp_path / "libjemalloc.so.2"
+    mapped = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()]
+    shutil.copy(next(name for name in mapped if "/libm.so" in name), stand_in)
+    asked = tune(ask("numpy", "eager", "mlp"), "jemalloc", **{LIBRARY_VARIABLE: str(stand_in)})
+    report = work(asked, fresh=True).report
+    assert read(report, "allocator") == [Setting(name="allocator", asked="libjemalloc.so.2", got="libjemalloc.so.2")]
+
+
+def test_a_library_that_the_loader_has_not_found_is_an_unfair_setting(ask: "Ask", work: "Work") -> None:
+    asked = tune(ask("numpy", "eager", "mlp"), "jemalloc", **{LIBRARY_VARIABLE: "libthereisnone.so.2"})
+    (setting,) = read(work(asked, fresh=True).report, "allocator")
+    assert (setting.got, setting.honoured) == ("of the C library", False)
+
+
+@pytest.mark.parametrize("tuning", ["jemalloc", "tcmalloc"])
+def test_a_real_allocator_changes_no_result_and_gives_back_most_of_what_is_free(
+    ask: "Ask", work: "Work", tuning: Tuning
+) -> None:
+    require(tuning)
+    report = work(tune(ask("numpy", "eager", "mlp"), tuning), fresh=True).report
+    assert report.verification.reason == ""
+    assert [setting for setting in report.settings if not setting.honoured] == []
+    assert report.memory is not None
+    assert report.memory.trimmed
+    assert report.memory.allocator == TUNINGS[tuning].variables
+    assert find_share_given_back({**TUNINGS[tuning].variables}) > 0.5
+
+
+def test_the_c_library_gives_back_most_of_what_is_free() -> None:
+    assert find_share_given_back({}) > 0.5
+
+
+def find_share_given_back(variables: dict[str, str]) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", HOLD_AND_FREE],
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def test_huge_pages_are_allowed_unless_the_process_is_denied_them(ask: "Ask", work: "Work") -> None:
+    require("huge-pages")
+    report = work(tune(ask("numpy", "eager", "mlp"), "huge-pages"), fresh=True).report
+    assert read(report, "huge pages") == [Setting(name="huge pages", asked="allowed", got="allowed")]
+    denied = "import ctypes; ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)\n" + (
+        "from workers.settings import read_tuning; print(*[each.got for each in read_tuning('huge-pages')])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", denied],
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "disabled\n"
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+@pytest.mark.parametrize(
+    ("mode", "task"),
+    [
+        ("eager", "backward"),
+        ("trace", "forward"),
+        pytest.param("script", "train-adam", marks=pytest.mark.long),
+        pytest.param("compile", "backward", marks=pytest.mark.long),
+    ],
+)
+def test_weights_have_their_channels_last_and_results_are_the_same(
+    ask: "Ask", work: "Work", mode: str, task: str
+) -> None:
+    report = work(tune(ask("torch", mode, "cnn", task=task, batch=3), "channels-last")).report
+    assert report.verification.reason == ""
+    (setting,) = read(report, "memory format")
+    assert (setting.asked, setting.got) == ("channels_last", "channels_last")
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_without_being_asked_weights_lie_as_they_did(ask: "Ask", work: "Work") -> None:
+    assert read(work(ask("torch", "eager", "cnn", task="forward", batch=3)).report, "memory format") == []
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_a_model_without_four_dimensions_has_no_channels_that_could_be_last(ask: "Ask", work: "Work") -> None:
+    failure = work(tune(ask("torch", "eager", "mlp"), "channels-last")).events[-1]
+    assert isinstance(failure, Failure)
+    assert failure.outcome == "unsupported"
+    assert failure.reason == "it has no weight of four dimensions, whose channels could be last"
+
+
+@pytest.mark.parametrize(("framework", "mode"), [("torch", "eager"), ("tensorflow", "function")])
+def test_onednn_is_off_where_that_was_asked_for_and_on_elsewhere(
+    ask: "Ask", work: "Work", framework: str, mode: str
+) -> None:
+    if find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    plain = ask(framework, mode, "cnn", task="forward", batch=3)
+    off, on = (read(work(spec, fresh=True).report, "oneDNN") for spec in (tune(plain, "no-onednn"), plain))
+    assert off == [Setting(name="oneDNN", asked="off", got="off")]
+    assert [(setting.asked, setting.honoured) for setting in on] == [(None, True)]
+
+
+def test_the_c_library_is_the_one_that_is_asked_to_trim_here() -> None:
+    assert hasattr(ctypes.CDLL(None), "malloc_trim") == trim_heap()
