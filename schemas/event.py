@@ -305,12 +305,12 @@ class Growth(Model):
 class Throughput(Model):
     """Several clients at once, each of which calls again as soon as it has its result.
 
-    They are threads of the worker, or processes with one client each. `calls` are those of each client, and `took_ns`
+    They are threads of one process, or processes with one client each. `calls` are those of each client, and `took_ns`
     the time of these together. `error`: a client has raised, so that nothing was measured.
     """
 
     clients: PositiveInt
-    processes: PositiveInt = Field(description="1: the clients are threads of the worker")
+    processes: PositiveInt = Field(description="1: the clients are threads of one process")
     calls: tuple[PositiveInt, ...] = ()
     took_ns: tuple[PositiveInt, ...] = ()
     latency_ns: tuple[PositiveInt, ...] = Field(

@@ -122,9 +122,9 @@ class Companions:
         """Return their process ids."""
         return [each.pid for each in self._started]
 
-    def begin_round(self, count: int, begin_ns: int) -> Sequence[Companion]:
-        """Tell the first `count` of them to begin at this moment, and return them."""
+    def begin_round(self, count: int, begin_ns: int, threads: int = 0) -> Sequence[Companion]:
+        """Tell the first `count` of them to begin at this moment, by so many threads, and return them."""
         chosen = self._started[:count]
         for companion in chosen:
-            companion.send_message(Round(begin_ns=begin_ns))
+            companion.send_message(Round(begin_ns=begin_ns, threads=threads))
         return chosen

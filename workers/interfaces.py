@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from schemas.event import PhaseName, Setting
 from schemas.job import Cell, Task
@@ -184,6 +184,13 @@ class HasThreadSettings(Protocol):
 
     def apply_thread_settings(self) -> None:
         """Set them in the calling thread."""
+
+
+@runtime_checkable
+class KeepsCores(Protocol):
+    """A framework whose calls stay on the cores that its process had when it was imported."""
+
+    keeps_cores: Literal[True]
 
 
 @runtime_checkable

@@ -15,3 +15,9 @@ def map_regular(path: Path) -> mmap.mmap:
     """
     with open_regular(path) as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def forget_pages(mapped: mmap.mmap) -> None:
+    """Let go of the pages that were looked at so far; what is looked at again is read again."""
+    if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        mapped.madvise(mmap.MADV_DONTNEED)

@@ -4,7 +4,7 @@ import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import openvino
 
@@ -25,6 +25,8 @@ class Framework:
     """
 
     reuses_outputs = True
+    # Each call puts its thread on them, also with ENABLE_CPU_PINNING=NO.
+    keeps_cores: Literal[True] = True
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell

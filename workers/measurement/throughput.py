@@ -5,18 +5,24 @@ that all of them are at work by then.
 """
 
 import gc
+import os
+import sys
 import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workers.arrays import Array
+from workers.interfaces import HasThreadSettings, SupportsClients
 from workers.measurement.stopwatch import Outputs, Step
+
+if TYPE_CHECKING:
+    from workers.interfaces import Framework
 
 SETTLING_NS = 200_000_000
 WINDOW_NS = 1_000_000_000
@@ -28,6 +34,10 @@ LEAST_CALLS = 3
 NOTICE_NS = 50_000_000
 
 MOST_QUANTILES = 1000
+
+# So often, and at this distance, the cores of a client are read while it calls.
+READINGS = 5
+READING_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +75,16 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The counted calls of one client, and the last one's number of the set of inputs, with its outputs."""
+    """The counted calls of one client, and the last one's number of the set of inputs, with its outputs.
+
+    `cores` are those on which its thread may run while it calls; empty: the system does not tell.
+    """
 
     took_ns: int
     latencies: "array[int]"
     number: int
     outputs: Outputs
+    cores: frozenset[int] = frozenset()
 
 
 def choose_begin_ns() -> int:
@@ -80,8 +94,45 @@ def choose_begin_ns() -> int:
 
 def call_from(client: Client, begin_ns: int) -> Calls:
     """Let a client begin at this moment, and call for a second that counts."""
-    time.sleep(max(0, begin_ns - time.perf_counter_ns()) / 1e9)
-    return client.count_calls(begin_ns + SETTLING_NS, WINDOW_NS)
+    counted_from_ns = begin_ns + SETTLING_NS
+    with watch_cores(counted_from_ns + WINDOW_NS // 2) as seen:
+        time.sleep(max(0, begin_ns - time.perf_counter_ns()) / 1e9)
+        calls = client.count_calls(counted_from_ns, WINDOW_NS)
+    return replace(calls, cores=frozenset.intersection(*seen)) if seen else calls
+
+
+@contextmanager
+def watch_cores(at_ns: int) -> Iterator[list[frozenset[int]]]:
+    """Note on which cores this thread may run at some moments from this time on, while it does something else.
+
+    Some runtimes choose them anew in each call, so what the thread has between two calls says nothing.
+    """
+    seen, over, thread = list[frozenset[int]](), threading.Event(), threading.get_native_id()
+
+    def read_cores() -> None:
+        over.wait(max(0, at_ns - time.perf_counter_ns()) / 1e9)
+        for _ in range(READINGS):
+            if not over.wait(READING_S):
+                seen.append(frozenset(os.sched_getaffinity(thread)))
+
+    if sys.platform != "linux":
+        yield seen
+        return
+    reader = threading.Thread(target=read_cores, daemon=True)
+    reader.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        reader.join()
+
+
+def call_clients(framework: "Framework", step: Step, input_sets: Sequence[tuple[Any, ...]], count: int) -> list[Calls]:
+    """Let so many clients call at once, each in a thread of this process, as the runtime recommends it."""
+    steps = framework.make_clients(count) if isinstance(framework, SupportsClients) else [step] * count
+    clients = [Client(each, framework.synchronise, input_sets, first) for first, each in enumerate(steps)]
+    prepare = framework.apply_thread_settings if isinstance(framework, HasThreadSettings) else lambda: None
+    return call_in_threads(clients, prepare)
 
 
 def call_in_threads(clients: Sequence[Client], prepare_thread: Callable[[], object]) -> list[Calls]:

@@ -15,7 +15,7 @@ from workers.channel import Channel
 from workers.failures import make_failure
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Stopwatch, carry_out
-from workers.measurement.throughput import Client, call_from, pause_collection, thin_latencies
+from workers.measurement.throughput import Calls, Client, call_clients, call_from, pause_collection, thin_latencies
 from workers.parent_death import die_with_parent
 from workers.problem.location import resolve_package
 from workers.session import Session, complete_session, is_restored, prepare_step, restore_step, start_framework
@@ -33,7 +33,8 @@ def serve_rounds() -> None:
         share_cores(spec.shared_cpus)
         channel.send(Ready())
         for line in iter(sys.stdin.buffer.readline, b""):
-            channel.send(answer_round(session, client, Round.model_validate_json(line)))
+            for served in answer_round(session, client, Round.model_validate_json(line)):
+                channel.send(served)
     except Exception as error:  # whatever a framework raises becomes the last answer
         traceback.print_exc()
         channel.send(make_failure(error, spec))
@@ -54,11 +55,19 @@ def prepare_client(spec: JobSpec) -> tuple[Session, Client]:
     return session, Client(step, framework.synchronise, session.input_sets, os.getpid())
 
 
-def answer_round(session: Session, client: Client, asked: Round) -> Served:
-    """Call from the moment that was asked for, and save what the last call has returned."""
-    with pause_collection():
-        made = call_from(client, asked.begin_ns)
-    path = Path(tempfile.gettempdir(), f"companion-{os.getpid()}.npz")
+def answer_round(session: Session, client: Client, asked: Round) -> list[Served]:
+    """Let the clients of a round call, and save what the last call of each has returned."""
+    if asked.threads:
+        made = call_clients(session.framework, client.step, client.input_sets, asked.threads)
+    else:
+        with pause_collection():
+            made = [call_from(client, asked.begin_ns)]
+    return [describe_calls(session, asked, calls, number) for number, calls in enumerate(made)]
+
+
+def describe_calls(session: Session, asked: Round, made: Calls, client: int) -> Served:
+    """Save what the last call of a client has returned, and describe its calls."""
+    path = Path(tempfile.gettempdir(), f"companion-{os.getpid()}-{client}.npz")
     np.savez(path, *session.framework.to_numpy(made.outputs))
     return Served(
         begin_ns=asked.begin_ns,
@@ -67,4 +76,5 @@ def answer_round(session: Session, client: Client, asked: Round) -> Served:
         latency_ns=thin_latencies(made.latencies),
         number=made.number,
         results=str(path),
+        cores=tuple(sorted(made.cores)),
     )

@@ -22,7 +22,7 @@ from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
 from orchestrator.analysis.derivation.throughput import ServedClients
 from orchestrator.files.atomic import write_file
-from orchestrator.files.mapping import map_regular
+from orchestrator.files.mapping import forget_pages, map_regular
 from orchestrator.records.provenance import hash_source
 from orchestrator.records.store import Stamp, Store
 from schemas.artefact import Artefact
@@ -121,12 +121,13 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
     `stamps` are those of the records as they are now. An index that cannot be read counts as absent.
     """
     try:
-        content = pa.py_buffer(map_regular(store.index_path))
-        table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        mapped = map_regular(store.index_path)
+        table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
         if not table.schema.equals(make_table([], []).schema, check_metadata=True):
             return {}
         # A run may come from anybody, and its offsets must not lead out of its columns.
         table.validate(full=True)
+        forget_pages(mapped)  # it has looked at all of them, and most are not needed
         return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
     except (OSError, LookupError, TypeError, ValueError, NotImplementedError):  # Arrow's own errors are among these
         return {}

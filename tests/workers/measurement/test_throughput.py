@@ -1,7 +1,9 @@
 """Several clients at once: known rates are found, every call is right, and what fails costs no more than its row."""
 
 import itertools
+import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 WAIT_NS = 2_000_000
 CORES = (0, 1)
 Served = Callable[..., Report]
+
+on_two_cores = pytest.mark.skipif(
+    sys.platform != "linux" or not {*CORES} <= os.sched_getaffinity(0), reason="it needs these two cores"
+)
 
 
 @pytest.fixture
@@ -79,6 +85,36 @@ def test_the_cores_are_those_that_were_asked_for_and_are_read_back(served: Serve
     report = served("synthetic", "waiting", 1)
     (cores,) = [each for each in report.settings if each.name == "cores for requests at once"]
     assert cores.asked == cores.got == "0,1"
+
+
+PINNED = """
+    import os
+    def weights(parameters, rng): return {"w": rng.standard_normal((4,))}
+    def shapes(parameters, batch): return (((batch, 4),),)
+    def inputs(parameters, rng, shapes): return tuple(rng.standard_normal(shape) for shape in shapes)
+    def backward(parameters, weights, x): raise NotImplementedError
+    def forward(parameters, weights, x):
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {CORE})
+        try:
+            return sum(x * weights["w"] for _ in range(2000)) / 2000
+        finally:
+            os.sched_setaffinity(0, before)
+"""
+
+
+@on_two_cores
+def test_clients_whose_calls_leave_the_cores_lose_their_rows(ask: "Ask", work: "Work", tmp_path: Path) -> None:
+    tmp_path.joinpath("workload.toml").write_text('summary = "written by a test"')
+    tmp_path.joinpath("reference.py").write_text(dedent(PINNED).replace("CORE", str(CORES[0])))
+    code = load_workload_folder(tmp_path).code
+    spec = ask("numpy", "eager", tmp_path.name, task="forward", code=code)
+    timing = spec.timing.model_copy(update={"concurrency": (1, 2)})
+    changes = {"timing": timing, "source_dir": str(tmp_path), "shared_cpus": CORES}
+    report = work(spec.model_copy(update=changes), fresh=True).report
+    assert report.verification.reason == ""
+    said = f"the calls of a client ran on core {CORES[0]} alone, not on cores {CORES[0]},{CORES[1]}"
+    assert [each.error for each in report.throughput] == [said] * 3
 
 
 @pytest.mark.long
