@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.table import Table
@@ -26,14 +27,19 @@ LEAST_SHARE = 0.9
 
 
 def build_tables(group: Group) -> Iterator[Table]:
-    """Yield the table of one group; none if the sweep did not ask for clients at once."""
+    """Yield the table of one group; none if the sweep did not ask for clients at once.
+
+    Each mode has a line of its own, so that what answers its clients needs no column.
+    """
     rows = [*list_rows(group)]
     if not rows:
         return
     name, kind, *numbers = HEADINGS
-    drawn = make_table(name_column(name), kind, *number_columns(*numbers), title=TITLE)
-    for label, *cells in rows:
-        drawn.add_row(Text(fold_label(label)), *map(Text, cells))
+    drawn = make_table(name_column(f"{name}, {kind}"), *number_columns(*numbers), title=TITLE)
+    for label, answered in groupby(rows, key=lambda row: row[0]):
+        drawn.add_row(Text(fold_label(label)))
+        for _, way, *figures in answered:
+            drawn.add_row(Text(f"  {way}"), *map(Text, figures))
     yield drawn
 
 
@@ -52,9 +58,9 @@ def name_servers(served: Throughput) -> str:
 
 
 def format_figures(served: Throughput) -> tuple[str, ...]:
-    """Return the figures of one number of clients; a dash for each that is not known, and what a client has raised."""
+    """Return the figures of one number of clients, with a dash for each that is not known. A sentence has the reason."""
     if served.error and math.isnan(served.per_second.estimate):
-        return (f"raised {served.error}", *["–"] * 5)
+        return ("failed", *["–"] * 5)
     times = [served.latency_ns.get(name) for name in SHOWN]
     pss = finite_or_none(served.pss.estimate)
     return (
