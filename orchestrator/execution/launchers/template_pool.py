@@ -94,7 +94,7 @@ class TemplatePool:
             raise NoTemplate(known.obstacle)
         if template := self._standing.get(key):
             return template
-        raise NoTemplate("no template was started for it")
+        raise NoTemplate(f"at most {MOST_TEMPLATES} templates stand beside each other, and each needs 1 GiB")
 
     def close(self) -> None:
         """End all templates."""

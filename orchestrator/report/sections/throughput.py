@@ -58,7 +58,7 @@ def name_servers(served: Throughput) -> str:
 
 
 def format_figures(served: Throughput) -> tuple[str, ...]:
-    """Return the figures of one number of clients, with a dash for each that is not known. A sentence has the reason."""
+    """Return the figures of some clients, with a dash for each that is not known. A sentence has the reason."""
     if served.error and math.isnan(served.per_second.estimate):
         return ("failed", *["–"] * 5)
     times = [served.latency_ns.get(name) for name in SHOWN]
