@@ -94,7 +94,7 @@ class TemplatePool:
             raise NoTemplate(known.obstacle)
         if template := self._standing.get(key):
             return template
-        raise NoTemplate(f"at most {MOST_TEMPLATES} templates stand beside each other, and each needs 1 GiB")
+        raise NoTemplate(f"no template was started for it; at most {MOST_TEMPLATES} stand beside each other")
 
     def close(self) -> None:
         """End all templates."""

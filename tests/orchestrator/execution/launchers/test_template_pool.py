@@ -91,7 +91,7 @@ def test_jobs_of_a_block_are_processes_of_their_own_from_one_template(pool: Temp
 def test_a_job_without_a_template_starts_fresh_and_says_why(launch: Launch) -> None:
     ending = launch(make_job())
     assert not report_of(ending).forked
-    assert ending.obstacle == "no template was started for it"
+    assert ending.obstacle == "no template was started for it; at most 8 stand beside each other"
 
 
 def test_a_job_that_is_to_start_fresh_does_so(pool: TemplatePool, launch: Launch) -> None:
@@ -124,7 +124,7 @@ def test_only_so_many_templates_stand_beside_each_other(pool: TemplatePool) -> N
     jobs = [make_job(variables={"KIND": str(number)}) for number in range(MOST_TEMPLATES + 1)]
     pool.open_block(jobs)
     assert len(list_templates()) == MOST_TEMPLATES
-    with pytest.raises(NoTemplate, match="no template was started"):
+    with pytest.raises(NoTemplate, match="no template was started for it"):
         [pool.find_template(job) for job in jobs]
 
 
