@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoImplementation
 
 from schemas.event import Setting
 from schemas.job import Cell
 from schemas.models import ModelSource
 from workers.arrays import Array, cast_all, widen_values
+from workers.errors import Unsupported
 from workers.frameworks import check_output_types, classify_denormals, pair_settings
 from workers.frameworks import numpy as host
 from workers.interfaces import Prepared, Shape, Step
@@ -86,7 +88,11 @@ class Framework:
         return self.step(path, example, shapes)
 
     def _open_session(self, path: Path) -> Step:
-        self.session = session = onnxruntime.InferenceSession(path, self.options, ["CPUExecutionProvider"])
+        try:
+            self.session = session = onnxruntime.InferenceSession(path, self.options, ["CPUExecutionProvider"])
+        except NoImplementation as error:
+            operation = str(error).rpartition(" : ")[2]
+            raise Unsupported(f"ONNX Runtime cannot run this graph in {self._cell.dtype}: {operation}") from error
         names, run = [each.name for each in session.get_inputs()], session.run
         return lambda *inputs: tuple(run(None, dict(zip(names, inputs, strict=True))))
 

@@ -7,7 +7,8 @@ from orchestrator.records.provenance import SOURCE, hash_code
 # Earlier versions of the code that measures. Add the hash of a version before its code changes, if runs of it are
 # published: `publish` names it.
 VERSIONS: Final[dict[str, str]] = {
-    "8e921d98eca2a6174dd8eaa8df4609d8239588a8f0980a39351595344005f02c": "0.1.0 of 2026-11-29"
+    "8e921d98eca2a6174dd8eaa8df4609d8239588a8f0980a39351595344005f02c": "0.1.0 of 2026-11-29",
+    "4ed64f4b3a0c07092305d12ad8b9cbc09053a9913b940a7dee98fcf18afbd552": "0.1.0 of 2026-11-30",
 }
 
 

@@ -171,6 +171,19 @@ def test_onnx_runtime_in_8_bits_is_near_and_its_model_is_right(
 
 
 @pytest.mark.long
+def test_a_graph_with_an_operation_that_the_runtime_lacks_in_this_dtype_is_unsupported(
+    spec: Spec, export: Export, work: "Work"
+) -> None:
+    asked = spec("onnxruntime", "cnn", dtype="float64")
+    failure = work(asked.model_copy(update={"artefact": export(asked)})).events[-1]
+    assert isinstance(failure, Failure)
+    assert failure.outcome == "unsupported"
+    assert failure.reason.startswith(
+        "ONNX Runtime cannot run this graph in float64: Could not find an implementation for Conv"
+    )
+
+
+@pytest.mark.long
 @each_framework
 def test_loading_and_compiling_are_phases_of_their_own_and_exporting_is_none(
     spec: Spec, loaded: Callable[[JobSpec], Report], framework: str
