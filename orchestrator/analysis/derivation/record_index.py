@@ -9,6 +9,7 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import accumulate, chain, compress, pairwise, starmap
 from typing import IO, Any, Final, Literal, TypeAlias, get_args
 
@@ -127,21 +128,27 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
             return {}
         # A run may come from anybody, and its offsets must not lead out of its columns.
         table.validate(full=True)
-        forget_pages(mapped)  # it has looked at all of them, and most are not needed
-        return {process.file: process for process in read_rows(table.combine_chunks(), stamps)}
+        rows = read_rows(table.combine_chunks(), stamps, partial(forget_pages, mapped))
+        return {process.file: process for process in rows}
     except (OSError, LookupError, TypeError, ValueError, NotImplementedError):  # Arrow's own errors are among these
         return {}
 
 
-def read_rows(table: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[Process]:
-    """Yield the processes of the rows whose records are as they were, in the order of the rows."""
+def read_rows(table: pa.Table, stamps: Mapping[str, Stamp], forget: Callable[[], None]) -> Iterator[Process]:
+    """Yield the processes of the rows whose records are as they were, in the order of the rows.
+
+    `forget` lets go of what was looked at in the file: most of it is not needed again.
+    """
     then = zip(*(list_numbers(table, name) for name in STAMP_FIELDS), strict=True)
     kept = [stamps.get(file) == stamp for file, stamp in zip(read_field(table, "file"), then, strict=True)]
-    made = starmap(Figures, zip(*(read_field(table, name) for name in FIGURE_FIELDS), strict=True))
+    of_figures, of_processes = (
+        [read_field(table, name) for name in names] for names in (FIGURE_FIELDS, PROCESS_FIELDS)
+    )
     is_measured = list_numbers(table, MEASURED)
+    forget()
+    made = starmap(Figures, zip(*of_figures, strict=True))
     figures = (each if is_there else None for each, is_there in zip(made, is_measured, strict=True))
-    rows = starmap(Process, zip(*(read_field(table, name) for name in PROCESS_FIELDS), figures, strict=True))
-    return compress(rows, kept)
+    return compress(starmap(Process, zip(*of_processes, figures, strict=True)), kept)
 
 
 def read_field(table: pa.Table, name: str) -> Iterable[Any]:
