@@ -214,7 +214,7 @@ def test_a_program_that_does_not_exist_is_named_before_anything_is_made(engines:
 def test_nodes_are_offered_once_each(engines: list[CommandEngine]) -> None:
     named = open_engine(engines, a_cluster("waits", nodes=("a", "b", "a")))
     assert [(place.name, place.slots) for place in named.list_places()] == [("a", 1), ("b", 1)]
-    counted = open_engine(engines, Cluster(on="srun {command}", nodes=4))
+    counted = open_engine(engines, Cluster(on="env {command}", nodes=4))
     assert [(place.name, place.slots) for place in counted.list_places()] == [("", 4)]
 
 
