@@ -234,6 +234,7 @@ def test_one_mode_of_every_framework_has_the_same_weights_and_inputs(run: Run) -
 
 
 @pytest.mark.long
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("workload", WEIGHTS)
 def test_every_framework_and_mode_has_the_same_weights_and_inputs(run: Run, workload: str) -> None:
     jobs = [job for job in BACKWARD if job.workload == workload]

@@ -162,7 +162,15 @@ def test_a_job_that_is_not_asked_serves_nobody(ask: "Ask", work: "Work") -> None
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "mode", ["torch:eager", "torch:script", "torch:compile", "tensorflow:function", "tensorflow:session", "jax:jit"]
+    "mode",
+    [
+        "torch:eager",
+        "torch:script",
+        pytest.param("torch:compile", marks=pytest.mark.exhaustive),
+        "tensorflow:function",
+        "tensorflow:session",
+        "jax:jit",
+    ],
 )
 def test_every_runtime_is_right_by_threads_and_by_processes(served: Served, mode: str) -> None:
     framework, _, name = mode.partition(":")
