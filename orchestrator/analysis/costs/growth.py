@@ -7,8 +7,8 @@ from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
 # Of a mode that keeps nothing, one process in two takes a page more by chance: such a cell grows by mistake in 1 %.
 ALPHA = 0.02
 
-# What Python's allocator takes for the smallest object; the C library takes 32. Below it, no call keeps an object: pages
-# that are first touched in some of thousands of calls look like one or two bytes a call.
+# What Python's allocator takes for the smallest object; the C library takes 32. Below it, no call keeps an object:
+# pages that are first touched in some of thousands of calls look like one or two bytes a call.
 SMALLEST_BYTES = 16
 
 
