@@ -119,8 +119,8 @@ def ask_default_question(*, fast: bool) -> None:
     """Print Plumbline's verdicts on the default question and pyperf's of the same callables, and how long each took."""
     ours = ask_question(["--env", "current"])
     print(f"\nPlumbline: {ours.took_s:.0f} s, {ours.blocks} blocks")
-    for (_, _, label), verdict in ours.verdicts.items():
-        print(f"  {label} {verdict}")
+    for (_, against, label), verdict in ours.verdicts.items():
+        print(f"  {label} against {against}: {verdict}")
     baseline, *others = expand_request(resolve_request(SweepSpec(), Environments()))
     began_s, said = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ pyperf imports it in its setup: `from rivals_step import of; step, inputs = of(C
 program, `python rivals_step.py CELL FILE`, it measures the cell with torch.utils.benchmark and pickles the measurement.
 """
 
+import functools
 import pickle
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from workers.session import prepare_step
 SEED = 7
 
 
+@functools.cache  # pyperf runs its setup several times in a process, and some settings can be made once
 def of(text: str) -> tuple[Step, tuple[Any, ...]]:
     """Return the step of a cell, and a set of inputs for it."""
     cell = Cell.model_validate_json(text)
