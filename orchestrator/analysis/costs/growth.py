@@ -7,10 +7,6 @@ from orchestrator.analysis.statistics.intervals import Interval, hodges_lehmann
 # Of a mode that keeps nothing, one process in two takes a page more by chance: such a cell grows by mistake in 1 %.
 ALPHA = 0.02
 
-# What Python's allocator takes for the smallest object; the C library takes 32. Below it, no call keeps an object:
-# pages that are first touched in some of thousands of calls look like one or two bytes a call.
-SMALLEST_BYTES = 16
-
 
 def summarise_slopes(slopes: Iterable[float | None]) -> Interval | None:
     """Return the slope of a cell's memory with its interval over processes; None if none was measured."""
@@ -19,5 +15,5 @@ def summarise_slopes(slopes: Iterable[float | None]) -> Interval | None:
 
 
 def is_growing(slope: Interval | None) -> bool:
-    """Return whether memory is known to grow: its slope lies above zero, and each call may well keep an object."""
-    return slope is not None and slope.low > 0 and slope.high >= SMALLEST_BYTES
+    """Return whether memory is known to grow: the interval of its slope lies above zero."""
+    return slope is not None and slope.low > 0

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.event import Growth, Memory, PhaseMemory, PhaseName, Report
 from schemas.sweep import MemoryMetric
@@ -79,10 +80,16 @@ def measure_growth_per_call(report: Report) -> float:
 
 
 def measure_slope(growth: Growth) -> float:
-    """Return the bytes that each of many calls keeps: the median slope of all pairs of readings (Theil 1950, Sen 1968).
+    """Return the bytes that each of many calls keeps, over all readings or their second half, whichever is less.
 
-    A page or a pool that is taken once is a step, which moves it little. What each call keeps is in every pair.
+    A page or a pool that is taken once is a step, which moves the slope of all readings little. Memory that is filled
+    during the first calls, and stays so, has none in the second half. What each call keeps is in both.
     """
     read = np.array(growth.anonymous, dtype=float)
-    first, second = np.triu_indices(len(read), k=1)
-    return float(np.median((read[second] - read[first]) / (growth.calls * (second - first))))
+    return min(compute_median_slope(read), compute_median_slope(read[len(read) // 2 :])) / growth.calls
+
+
+def compute_median_slope(values: npt.NDArray[np.float64]) -> float:
+    """Return the median slope of all pairs of values at equal steps (Theil 1950, Sen 1968)."""
+    first, second = np.triu_indices(len(values), k=1)
+    return float(np.median((values[second] - values[first]) / (second - first)))
