@@ -26,22 +26,27 @@ class Round(Model):
     )
 
 
-class Served(Model):
-    """The answer to it: the calls of one client from that moment on. Each client has one.
+class ClientCalls(Model):
+    """The calls of one client.
 
-    `latency_ns` are quantiles of the times of its calls. `results` is the file with what its last call has returned,
-    and `number` that of the set of inputs of that call. `cores` are those on which it may run while it calls; empty:
-    the system does not tell.
+    `latency_ns` are quantiles of their times. `number` is that of the last call's set of inputs. `cores` are those on
+    which the client may run while it calls; empty: the system does not tell.
     """
 
-    kind: Literal["served"] = "served"
-    begin_ns: NonNegativeInt = Field(description="of the round that this answers")
     calls: PositiveInt
     took_ns: PositiveInt
     latency_ns: tuple[PositiveInt, ...]
     number: NonNegativeInt
-    results: str
     cores: tuple[NonNegativeInt, ...]
+
+
+class Served(Model):
+    """The answer to a round, one for each client. `results` is the file with what its last call has returned."""
+
+    kind: Literal["served"] = "served"
+    begin_ns: NonNegativeInt = Field(description="of the round that this answers")
+    client: ClientCalls
+    results: str
 
 
 Answer = Annotated[Ready | Served | Failure, Field(discriminator="kind")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.machine.tunings import explain_missing_tuning
+from orchestrator.machine.tunings import HUGE_PAGES, explain_missing_tuning
 from schemas.event import Failure, Report, Setting
 from schemas.job import JobSpec
 from schemas.tuning import LIBRARY_VARIABLE, TUNINGS, Tuning
@@ -114,6 +114,30 @@ def test_huge_pages_are_allowed_unless_the_process_is_denied_them(ask: "Ask", wo
         check=True,
     )
     assert said.stdout == "disabled\n"
+
+
+# Takes 64 MiB from the C library, touches them, and prints how much of the process is in huge pages.
+TAKE_HUGE = """
+import ctypes
+from pathlib import Path
+c = ctypes.CDLL(None)
+c.malloc.restype, c.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+ctypes.memset(c.malloc(64 << 20), 1, 64 << 20)
+lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+print(next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages")))
+"""
+
+
+def test_the_c_library_asks_for_huge_pages_where_that_is_the_tuning_alone() -> None:
+    require("huge-pages")
+    if "[madvise]" not in HUGE_PAGES.read_text():
+        pytest.skip("the kernel gives huge pages to whoever does not ask, too")
+    tuned, plain = (
+        int(subprocess.run([sys.executable, "-c", TAKE_HUGE], env=given, capture_output=True, check=True).stdout)
+        for given in (TUNINGS["huge-pages"].variables, {})
+    )
+    assert tuned > 32 << 10
+    assert plain == 0
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")

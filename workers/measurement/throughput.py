@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from schemas.companion import ClientCalls
 from workers.arrays import Array
 from workers.interfaces import HasThreadSettings, SupportsClients
 from workers.measurement.stopwatch import Outputs, Step
@@ -133,6 +134,17 @@ def call_clients(framework: "Framework", step: Step, input_sets: Sequence[tuple[
     clients = [Client(each, framework.synchronise, input_sets, first) for first, each in enumerate(steps)]
     prepare = framework.apply_thread_settings if isinstance(framework, HasThreadSettings) else lambda: None
     return call_in_threads(clients, prepare)
+
+
+def describe_calls(made: Calls, number: int) -> ClientCalls:
+    """Describe the calls of a client, of which the last had the set of inputs with this number."""
+    return ClientCalls(
+        calls=len(made.latencies),
+        took_ns=made.took_ns,
+        latency_ns=thin_latencies(made.latencies),
+        number=number,
+        cores=tuple(sorted(made.cores)),
+    )
 
 
 def call_in_threads(clients: Sequence[Client], prepare_thread: Callable[[], object]) -> list[Calls]:

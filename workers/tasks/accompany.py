@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from workers.channel import Channel
 from workers.failures import make_failure
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Stopwatch, carry_out
-from workers.measurement.throughput import Calls, Client, call_clients, call_from, pause_collection, thin_latencies
+from workers.measurement.throughput import Client, call_clients, call_from, describe_calls, pause_collection
 from workers.parent_death import die_with_parent
 from workers.problem.location import resolve_package
 from workers.session import Session, complete_session, is_restored, prepare_step, restore_step, start_framework
@@ -55,26 +56,14 @@ def prepare_client(spec: JobSpec) -> tuple[Session, Client]:
     return session, Client(step, framework.synchronise, session.input_sets, os.getpid())
 
 
-def answer_round(session: Session, client: Client, asked: Round) -> list[Served]:
-    """Let the clients of a round call, and save what the last call of each has returned."""
+def answer_round(session: Session, client: Client, asked: Round) -> Iterator[Served]:
+    """Let the clients of a round call, save what the last call of each has returned, and yield the answers."""
     if asked.threads:
         made = call_clients(session.framework, client.step, client.input_sets, asked.threads)
     else:
         with pause_collection():
             made = [call_from(client, asked.begin_ns)]
-    return [describe_calls(session, asked, calls, number) for number, calls in enumerate(made)]
-
-
-def describe_calls(session: Session, asked: Round, made: Calls, client: int) -> Served:
-    """Save what the last call of a client has returned, and describe its calls."""
-    path = Path(tempfile.gettempdir(), f"companion-{os.getpid()}-{client}.npz")
-    np.savez(path, *session.framework.to_numpy(made.outputs))
-    return Served(
-        begin_ns=asked.begin_ns,
-        calls=len(made.latencies),
-        took_ns=made.took_ns,
-        latency_ns=thin_latencies(made.latencies),
-        number=made.number,
-        results=str(path),
-        cores=tuple(sorted(made.cores)),
-    )
+    for number, calls in enumerate(made):
+        path = Path(tempfile.gettempdir(), f"companion-{os.getpid()}-{number}.npz")
+        np.savez(path, *session.framework.to_numpy(calls.outputs))
+        yield Served(begin_ns=asked.begin_ns, client=describe_calls(calls, calls.number), results=str(path))

@@ -1,15 +1,16 @@
 """Requests at once: by threads of one process, and by processes with one client each."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schemas.companion import Served
+from schemas.companion import ClientCalls, Served
 from schemas.event import Throughput
 from schemas.job import JobSpec
 from schemas.judging import AT_ONCE, SET
+from workers.arrays import Array
 from workers.companions import CompanionFailed, Companions
 from workers.errors import is_out_of_memory, summarise_error
 from workers.interfaces import KeepsCores
@@ -21,9 +22,9 @@ from workers.measurement.throughput import (
     call_clients,
     call_from,
     choose_begin_ns,
+    describe_calls,
     pause_collection,
     pool_latencies,
-    thin_latencies,
 )
 from workers.session import Session
 from workers.settings import SettingsLog, format_cores, share_cores
@@ -48,7 +49,7 @@ def measure_throughput(
     if isinstance(session.framework, KeepsCores):
         started_there = spec.model_copy(update={"cpus": spec.shared_cpus or spec.cpus})
         return tuple(serve_with_companions(started_there, server.serve_by_others, [*by_threads, *by_processes], own=0))
-    found = [attempt(partial(server.serve_by_threads, count), count, 1) for count in numbers]
+    found = [serve_row(partial(server.serve_by_threads, count), count, 1) for count in numbers]
     return (*found, *serve_with_companions(spec, server.serve_beside, by_processes, own=1))
 
 
@@ -63,12 +64,12 @@ def serve_with_companions(
         return []
     try:
         with Companions(spec, max(processes for _, processes in rows) - own) as companions:
-            return [attempt(partial(serve, *row, companions), *row) for row in rows]
+            return [serve_row(partial(serve, *row, companions), *row) for row in rows]
     except CompanionFailed as error:
         return [Throughput(clients=clients, processes=processes, error=str(error)) for clients, processes in rows]
 
 
-def attempt(serve: Callable[[], Throughput], clients: int, processes: int) -> Throughput:
+def serve_row(serve: Callable[[], Throughput], clients: int, processes: int) -> Throughput:
     """Return what some clients have got, or why nothing was measured: the figures before it stay.
 
     A job without enough memory ends, whoever notices.
@@ -92,7 +93,7 @@ class Server:
     def serve_by_threads(self, count: int) -> Throughput:
         """Answer so many clients, each in a thread of this process."""
         made = call_clients(self._session.framework, self._step, self._input_sets, count)
-        pss = self._read_memory()
+        pss = self._read_memory(list_process_tree())
         return self._add_up(1, [self._take_own(each) for each in made], pss)
 
     def serve_beside(self, count: int, processes: int, companions: Companions) -> Throughput:
@@ -102,7 +103,8 @@ class Server:
         with pause_collection():
             own = call_from(Client(self._step, self._session.framework.synchronise, self._input_sets), begin_ns)
         served = [each.read_served(begin_ns) for each in others]
-        pss = self._read_memory(set(companions.pids) - {each.pid for each in others})
+        idle = {*companions.pids} - {each.pid for each in others}
+        pss = self._read_memory(pid for pid in list_process_tree() if pid not in idle)
         return self._add_up(processes, [self._take_own(own), *map(self._take_answer, served)], pss)
 
     def serve_by_others(self, count: int, processes: int, companions: Companions) -> Throughput:
@@ -110,50 +112,39 @@ class Server:
         begin_ns, threads = choose_begin_ns(), count if processes == 1 else 0
         others = companions.begin_round(processes, begin_ns, threads)
         served = [each.read_served(begin_ns) for each in others for _ in range(max(1, threads))]
-        own = set(list_process_tree()) - set(companions.pids)
-        pss = self._read_memory({*own, *companions.pids} - {each.pid for each in others})
+        pss = self._read_memory(each.pid for each in others)
         return self._add_up(processes, [*map(self._take_answer, served)], pss)
 
-    def _take_own(self, made: Calls) -> Served:
+    def _take_own(self, made: Calls) -> ClientCalls:
         """Save what a client of this process got last, and describe its calls."""
-        number = self._numbers[made.number]
         results = self._session.framework.to_numpy(made.outputs)
-        self._session.results.add_results(f"{SET}{number}", AT_ONCE, results)
-        return Served(
-            begin_ns=0,
-            calls=len(made.latencies),
-            took_ns=made.took_ns,
-            latency_ns=thin_latencies(made.latencies),
-            number=number,
-            results="",
-            cores=tuple(sorted(made.cores)),
-        )
+        return self._keep_results(describe_calls(made, self._numbers[made.number]), results)
 
-    def _take_answer(self, served: Served) -> Served:
+    def _take_answer(self, served: Served) -> ClientCalls:
         """Save what a client of a companion got last, and return the description of its calls."""
         with np.load(served.results) as saved:
-            results = [saved[name] for name in saved.files]
-        self._session.results.add_results(f"{SET}{served.number}", AT_ONCE, results)
-        return served
+            return self._keep_results(served.client, [saved[name] for name in saved.files])
 
-    def _add_up(self, processes: int, served: Sequence[Served], pss: int | None) -> Throughput:
-        """Return the calls of all clients, or which of them had not all the cores."""
-        for each in served:
+    def _keep_results(self, client: ClientCalls, results: Sequence[Array]) -> ClientCalls:
+        """Save results for the judge as those of a client's last call, and return the client."""
+        self._session.results.add_results(f"{SET}{client.number}", AT_ONCE, results)
+        return client
+
+    def _add_up(self, processes: int, clients: Sequence[ClientCalls], pss: int | None) -> Throughput:
+        """Return the calls of all clients, or why they do not count: one of them had not all the cores."""
+        for each in clients:
             if each.cores and self._shared and {*each.cores} != {*self._shared}:
-                has, due = format_cores(each.cores), format_cores(self._shared)
-                reason = f"the calls of a client ran on core {has} alone, not on cores {due}"
-                return Throughput(clients=len(served), processes=processes, error=reason)
+                reason = f"calls stay on {format_cores(each.cores)} of the cores {format_cores(self._shared)}"
+                return Throughput(clients=len(clients), processes=processes, error=reason)
         return Throughput(
-            clients=len(served),
+            clients=len(clients),
             processes=processes,
-            calls=tuple(each.calls for each in served),
-            took_ns=tuple(each.took_ns for each in served),
-            latency_ns=pool_latencies([(each.calls, each.latency_ns) for each in served]),
+            calls=tuple(each.calls for each in clients),
+            took_ns=tuple(each.took_ns for each in clients),
+            latency_ns=pool_latencies([(each.calls, each.latency_ns) for each in clients]),
             pss=pss,
         )
 
-    def _read_memory(self, idle: Collection[int] = ()) -> int | None:
-        """Read what this process and its descendants but these hold of the memory; None where it is not counted."""
-        if not self._reads_memory:
-            return None
-        return sum_sizes(tuple(pid for pid in list_process_tree() if pid not in idle), "smaps_rollup")["Pss"] or None
+    def _read_memory(self, pids: Iterable[int]) -> int | None:
+        """Read how much of the memory these processes hold; None where it is not counted."""
+        return sum_sizes(tuple(pids), "smaps_rollup")["Pss"] or None if self._reads_memory else None

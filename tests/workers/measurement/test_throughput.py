@@ -113,7 +113,7 @@ def test_clients_whose_calls_leave_the_cores_lose_their_rows(ask: "Ask", work: "
     changes = {"timing": timing, "source_dir": str(tmp_path), "shared_cpus": CORES}
     report = work(spec.model_copy(update=changes), fresh=True).report
     assert report.verification.reason == ""
-    said = f"the calls of a client ran on core {CORES[0]} alone, not on cores {CORES[0]},{CORES[1]}"
+    said = f"calls stay on {CORES[0]} of the cores {CORES[0]},{CORES[1]}"
     assert [each.error for each in report.throughput] == [said] * 3
 
 
