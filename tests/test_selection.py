@@ -1,4 +1,4 @@
-"""Which cases of a test every run of the suite tests, which the long one tests, and which the exhaustive one."""
+"""The cases of a test are quick, long or exhaustive, always the same ones."""
 
 from dataclasses import dataclass, field
 from typing import cast

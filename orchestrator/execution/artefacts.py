@@ -63,8 +63,9 @@ class ArtefactMaker:
         return self._make_once(job.model_copy(update={"purpose": purpose}))
 
     def _make_once(self, spec: JobSpec) -> JobRecord:
+        wanted = self._identify_file(spec)
         for record in self.store.read_artefact_records():
-            if self._identify_file(record.spec) == self._identify_file(spec) and self._is_reusable(record):
+            if self._identify_file(record.spec) == wanted and self._is_reusable(record):
                 return record
         record = self.run_job(spec)
         # All jobs of the cell depend on this one, so a chance failure must not be final.
@@ -79,6 +80,7 @@ class ArtefactMaker:
         An exported model is the same for every framework, mode, cache and number of threads that will run it.
         """
         cell, purpose = spec.cell, spec.purpose
+        assert isinstance(purpose, Export | ComputeReference), "no other job makes a file for others"
         if isinstance(purpose, Export) and cell.origin == "source":
             chosen = {
                 "framework": load_frameworks()[cell.framework].exporter,
@@ -89,7 +91,7 @@ class ArtefactMaker:
                 "environment": self.choose_export_environment(cell),
             }
             cell = cell.model_copy(update=chosen)
-        return (Path(purpose.path).suffix if isinstance(purpose, Export | ComputeReference) else ""), cell
+        return Path(purpose.path).suffix, cell
 
     def _is_reusable(self, record: JobRecord) -> bool:
         if record.outcome == "interrupted":

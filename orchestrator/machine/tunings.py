@@ -1,4 +1,4 @@
-"""What this machine lacks for a tuning."""
+"""The needs of a tuning that this machine may lack."""
 
 import ctypes.util
 import functools

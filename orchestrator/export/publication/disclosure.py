@@ -8,6 +8,7 @@ from typing import Final
 from orchestrator.machine.fingerprint import RECORDED_VARIABLES
 from orchestrator.records.json_schema import build_schema
 from schemas.catalog import FRAMEWORKS
+from schemas.tuning import TUNINGS
 from schemas.workloads import WORKLOADS
 
 # Sites of the frameworks and their sources, which warnings refer to.
@@ -132,6 +133,7 @@ PUBLIC_VARIABLES: Final = frozenset(
     {
         *RECORDED_VARIABLES,
         *(name for framework in FRAMEWORKS for name in framework.variables),
+        *(name for tuning in TUNINGS.values() for name in tuning.variables),
         *(name for framework in FRAMEWORKS for caches in framework.caches.values() for name in caches),
     }
 )

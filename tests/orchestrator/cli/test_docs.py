@@ -24,6 +24,7 @@ from orchestrator.records.json_schema import build_schema
 from orchestrator.records.store import Store, read_recent
 from schemas.catalog import FRAMEWORKS, Framework
 from schemas.record import JobRecord, Outcome
+from schemas.tuning import TUNINGS
 from schemas.workloads import SUITES, WORKLOADS, Workload
 from tests.orchestrator.conftest import Said, a_cell
 from tests.orchestrator.quick import PROGRAM, QUICK
@@ -231,6 +232,12 @@ def test_every_option_of_a_documented_command_exists(inside: Run, page: str, com
     words = shlex.split(command)
     known = read_help(inside, *(words[:2] if words[0] == "env" else words[:1]))
     assert set(OPTION.findall(command)) <= known, page
+
+
+def test_the_help_of_a_sweep_and_the_guide_name_every_tuning(inside: Run) -> None:
+    said, guide = inside("sweep", "--help").out, read_page("docs/how-to/axes.md")
+    assert [name for name in TUNINGS if name not in said] == []
+    assert [name for name in TUNINGS if f"`{name}`" not in guide] == []
 
 
 def test_every_option_in_the_text_of_the_documentation_exists(inside: Run) -> None:

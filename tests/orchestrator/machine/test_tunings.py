@@ -1,4 +1,4 @@
-"""What a machine lacks for a tuning, said in one sentence."""
+"""A tuning that a machine lacks is refused in one sentence, with the remedy."""
 
 from pathlib import Path
 from typing import get_args
