@@ -31,6 +31,7 @@ PhaseName = Literal[
     "steady",
     "latency",
     "memory",
+    "generation",
     "growth",
     "throughput",
     "profile",
@@ -302,6 +303,17 @@ class Growth(Model):
     anonymous: tuple[NonNegativeInt, ...] = Field(min_length=2)
 
 
+class Generation(Model):
+    """Loops of a model that generates, after all timing: the times of their calls, each waited for, by position.
+
+    `anonymous` is the memory in bytes, as in `Growth`, before one more loop and after each of its calls. Empty: the
+    kernel does not count it.
+    """
+
+    calls_ns: tuple[tuple[PositiveInt, ...], ...] = Field(min_length=1, description="a list for each loop")
+    anonymous: tuple[NonNegativeInt, ...] = ()
+
+
 class Throughput(Model):
     """Several clients at once, each of which calls again as soon as it has its result.
 
@@ -382,6 +394,7 @@ class Report(Versioned):
     growth: Growth | None = Field(
         default=None, description="null: the sweep does not ask for it, or the system does not report it"
     )
+    generation: Generation | None = Field(default=None, description="null: a call is not a loop")
     throughput: tuple[Throughput, ...] = Field(default=(), description="if the sweep asks for it; in their order")
     energy: Energy | None = Field(default=None, description="null: no counter can be read")
     compilations: NonNegativeInt | None = Field(description="during the samples; null: the framework does not count")

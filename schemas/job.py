@@ -226,6 +226,10 @@ class JobSpec(Versioned):
     weights: str = Field(
         default="", description="framework whose model has the weights; empty: reference.py draws them"
     )
+    loop: PositiveInt = Field(
+        default=1,
+        description="calls of the model in a timed call; outputs after the first are the inputs of the next call",
+    )
     expected: Artefact | None = Field(default=None, description="its results; null: reference.py computes them")
     data: Artefact | None = Field(
         default=None, description="for the worker, its weights and inputs; null: drawn by reference.py"

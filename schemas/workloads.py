@@ -1,5 +1,6 @@
 """Workloads with their parameters and presets, and suites of workloads, as data."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -24,7 +25,8 @@ class Workload(Model):
 
     A workload that is not built in is in a user's folder, `source_dir`, or in an installed `package`. `code` is the
     hash of its files. `reference` names the framework whose float64 implementation is the reference; empty:
-    `reference.py`. `weights` names the one whose model has the weights; empty: `reference.py` draws them.
+    `reference.py`. `weights` names the one whose model has the weights; empty: `reference.py` draws them. `loop` names
+    the parameter that says how often a timed call calls the model, as one that generates; empty: once.
     """
 
     name: str = Field(pattern=NAME)
@@ -33,12 +35,17 @@ class Workload(Model):
     presets: dict[str, dict[str, int]] = {}
     reference: str = ""
     weights: str = ""
+    loop: str = ""
     # The aliases are the names in entry points and in JSON documents, which do not change.
     source_dir: str = Field(default="", alias="folder")
     package: str = Field(default="", alias="module")
     model: ModelSource | None = Field(default=None, description="a user's model as it is; null: a workload")
     code: str = ""
     variant_of: str = Field(default="", description="the name that several implementations of one thing share")
+
+    def count_calls(self, parameters: Mapping[str, int]) -> int:
+        """Return how often a timed call calls the model, with these parameters."""
+        return parameters[self.loop] if self.loop else 1
 
     @property
     def key(self) -> str:
@@ -69,6 +76,7 @@ class WorkloadFile(Model):
         default="",
         description="framework whose model makes its own weights, and is the reference too; empty: reference.py",
     )
+    loop: str = Field(default="", description="parameter that says how often a timed call calls the model; empty: once")
     parameters: dict[Word, ParameterTable] = {}
     presets: dict[Word, dict[Word, NonNegativeInt]] = {}
 
@@ -90,6 +98,21 @@ RNN_SIZES = (
 )
 
 ROWS = Parameter(name="rows", default=32, minimum=1, summary="rows of the matrix that is one example")
+
+FIXED_LENGTH = Parameter(
+    name="fixed_length",
+    default=0,
+    minimum=0,
+    summary="1: every input has that length; 0: also verified on other lengths",
+)
+
+# A model that is called once for each token.
+GENERATION = (
+    Parameter(name="prompt", default=6, minimum=2, summary="tokens of the timed prompts"),
+    Parameter(name="context", default=4, minimum=1, summary="tokens whose keys and values are cached beforehand"),
+    Parameter(name="steps", default=8, minimum=2, summary="calls, each of which generates a token"),
+    FIXED_LENGTH,
+)
 
 # Single operations. Presets range from cache-sized to memory-bound: over 32 MiB of weights, inputs and results.
 OPERATIONS: tuple[Workload, ...] = (
@@ -156,13 +179,6 @@ OPERATIONS: tuple[Workload, ...] = (
             "memory": {"entries": 1 << 18, "width": 32, "pairs": 1 << 16, "bins": 1 << 14},
         },
     ),
-)
-
-FIXED_LENGTH = Parameter(
-    name="fixed_length",
-    default=0,
-    minimum=0,
-    summary="1: every input has that length; 0: also verified on other lengths",
 )
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -235,6 +251,20 @@ WORKLOADS: tuple[Workload, ...] = (
             Parameter(name="prompt", default=6, minimum=2, summary="tokens of the timed prompts"),
             Parameter(name="steps", default=8, minimum=2, summary="tokens to generate"),
             FIXED_LENGTH,
+        ),
+        presets={
+            "small": {"vocabulary": 1000, "width": 64, "prompt": 16, "steps": 32},
+            "medium": {"vocabulary": 10000, "width": 256, "prompt": 32, "steps": 64},
+        },
+    ),
+    Workload(
+        name="decode_steps",
+        summary="the decoder of decode, called once for each token by a loop outside of the model",
+        loop="steps",
+        parameters=(
+            Parameter(name="vocabulary", default=50, minimum=3, summary="number of distinct tokens"),
+            Parameter(name="width", default=16, minimum=1, summary="width of embedding, keys and values"),
+            *GENERATION,
         ),
         presets={
             "small": {"vocabulary": 1000, "width": 64, "prompt": 16, "steps": 32},
@@ -348,6 +378,22 @@ WORKLOADS: tuple[Workload, ...] = (
         },
     ),
     Workload(
+        name="gpt_steps",
+        summary="the transformer of gpt, called once for each token, with a cache of keys and values",
+        loop="steps",
+        parameters=(
+            Parameter(name="layers", default=2, minimum=1, summary="blocks of attention and two linear layers"),
+            Parameter(name="heads", default=2, minimum=1, summary="attention heads"),
+            Parameter(name="head_width", default=8, minimum=4, summary="width of one head: the model's width / heads"),
+            Parameter(name="vocabulary", default=64, minimum=3, summary="number of distinct tokens"),
+            *GENERATION,
+        ),
+        presets={
+            "tiny": {"layers": 2, "heads": 2, "head_width": 32, "vocabulary": 256, "prompt": 32, "steps": 32},
+            "small": {"layers": 6, "heads": 6, "head_width": 64, "vocabulary": 8192, "prompt": 128, "steps": 64},
+        },
+    ),
+    Workload(
         name="lstm_lm",
         summary="a language model: token embeddings, one LSTM, and scores for each next token",
         parameters=(
@@ -384,6 +430,7 @@ WORKLOADS: tuple[Workload, ...] = (
 )
 
 DYNAMIC = ("rnn", "lstm_tagger", "tree_lstm", "early_exit", "decode")
+GENERATING = ("decode", "decode_steps", "gpt_steps")
 STATIC = ("mlp", "cnn", "resnet", "autoencoder", "embedding_bag", "transformer_encoder", "gpt", "lstm_lm")
 
 SUITES: tuple[Suite, ...] = (
@@ -410,6 +457,14 @@ SUITES: tuple[Suite, ...] = (
         workloads=STATIC,
         tasks=("forward", "backward"),
         budget="60m",
+    ),
+    Suite(
+        name="generation",
+        summary="loops that generate tokens: within the model, and call by call with a growing cache",
+        frameworks=(*DEFAULT_MODES, "jax:jit", "numpy:eager"),
+        workloads=GENERATING,
+        tasks=("forward",),
+        budget="30m",
     ),
     Suite(
         name="train",

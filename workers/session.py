@@ -22,6 +22,7 @@ from workers.interfaces import (
     SupportsCalibration,
     SupportsRestoring,
 )
+from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
 from workers.settings import SettingsLog
 
@@ -118,6 +119,17 @@ def find_model_source(spec: JobSpec, package: str, framework: "Framework") -> An
     name = framework.implementation if isinstance(framework, HasImplementation) else spec.cell.framework
     own = framework.workloads if isinstance(framework, HasWorkloads) else ""
     return workloads.import_implementation(spec.cell.workload, name, own, package)
+
+
+def begin_step(spec: JobSpec, session: Session, ledger: Ledger) -> "Step":
+    """Prepare the step of a job or load it, and return what a timed call calls.
+
+    Raises:
+        Unsupported: the framework has no way to load it.
+    """
+    begin = restore_step if is_restored(spec) else prepare_step
+    example, shapes = session.input_sets[0], session.problem.infer_axes()
+    return repeat_calls(begin(session.framework, session.model, example, shapes, ledger), spec.loop)
 
 
 def prepare_step(

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from orchestrator.analysis.accuracy import summarise_accuracy
+from orchestrator.analysis.costs.generation import summarise_generation
 from orchestrator.analysis.costs.growth import summarise_slopes
 from orchestrator.analysis.costs.memory import summarise_memory_metrics
 from orchestrator.analysis.costs.new_shapes import summarise_new_shapes
@@ -89,6 +90,7 @@ def summarise_times(figures: Sequence[Figures]) -> dict[str, Any]:
         "overhead_ns": find_median([each.null_ns for each in figures]),
         "memory": summarise_memory_metrics([each.memory for each in figures if each.memory]),
         "growth": summarise_slopes(each.growth_slope for each in figures),
+        "generation": summarise_generation(each.generation for each in figures),
         "throughput": summarise_throughput((each.typical_ns, each.throughput) for each in figures),
     }
 

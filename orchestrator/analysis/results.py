@@ -8,6 +8,7 @@ from typing import Literal
 from orchestrator.analysis.accuracy import Accuracy
 from orchestrator.analysis.compare import Comparison, index_both_ways
 from orchestrator.analysis.costs.cost_curve import CostCurve
+from orchestrator.analysis.costs.generation import Generation
 from orchestrator.analysis.costs.new_shapes import NewShapes
 from orchestrator.analysis.costs.saved_models import ArtefactCosts
 from orchestrator.analysis.costs.throughput import Throughput
@@ -67,6 +68,8 @@ class Result:
     """True if the referee could not run in float64, and float32 stands for it."""
     growth: Interval | None = None
     """The slope of memory over many calls, in bytes a call; None: the sweep did not ask for it."""
+    generation: Generation | None = None
+    """The calls of its loops by position; None: a call is no loop."""
     throughput: tuple[Throughput, ...] = ()
     """Requests a second with several clients at once; empty: the sweep did not ask for it."""
     growth_bytes: float = 0.0

@@ -19,7 +19,7 @@ LOADED = " loaded"
 WARM_SHARE = 0.2
 
 # Phases that only some sweeps ask for: what others take does not depend on them.
-FURTHER_PHASES: frozenset[PhaseName] = frozenset({"growth", "throughput"})
+FURTHER_PHASES: frozenset[PhaseName] = frozenset({"generation", "growth", "throughput"})
 
 # With several clients at once, the time for each number of them.
 ROUND_S = 1.3

@@ -202,6 +202,7 @@ class Plan:
             model=workload.model,
             reference=workload.reference,
             weights=workload.weights,
+            loop=workload.count_calls(cell.parameters),
             hash_seed=layout.randrange(2**32),
             padding_bytes=layout.randrange(4096),
             start=start,

@@ -25,6 +25,7 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
         or explain_tuning(cell)
         or explain_file_refusal(cell, workload, framework)
         or explain_task(cell, framework)
+        or explain_loop(cell, workload)
         or explain_missing_optimizer(cell, workload)
         or explain_missing_implementation(workload, framework)
         or environments.explain_refusal(cell)
@@ -69,6 +70,13 @@ def explain_task(cell: Cell, framework: Framework) -> str:
         return f"{cell.task} in {cell.dtype} loses small changes of weights to rounding; train in float32 or float64"
     reason = framework.cannot.get(cell.task)
     return f"{cell.framework} does not support {cell.task}: {reason}" if reason else ""
+
+
+def explain_loop(cell: Cell, workload: Workload) -> str:
+    """Explain why a model that is called in a loop cannot compute a cell's task; empty if it can, or is called once."""
+    if not workload.loop or cell.task == "forward":
+        return ""
+    return f"{workload.name} is called in a loop, which has no {cell.task}; choose --tasks forward"
 
 
 def explain_missing_optimizer(cell: Cell, workload: Workload) -> str:

@@ -48,6 +48,7 @@ PHASE_WORDS: dict[PhaseName, str] = {
     "verify": "verifying",
     "reference": "computing the expected results",
     "warm_up": "warming up, then taking samples",
+    "generation": "timing the calls of its loop",
     "growth": "watching its memory over many calls",
     "throughput": "answering several clients at once",
 }

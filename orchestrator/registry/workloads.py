@@ -159,6 +159,7 @@ def load_workload_folder(path: Path) -> Workload:
         presets=said.check_presets(),
         reference=said.check_reference(),
         weights=said.content.weights,
+        loop=said.check_loop(),
         folder=str(folder),
         code=hash_workload(folder),
     )
@@ -216,6 +217,15 @@ class DeclaredWorkload:
             raise self._make_error(key, "", "", str(unknown_name_error("framework", name, able)))
         if name and not self.file.parent.joinpath(f"{name}.py").is_file():
             raise self._make_error(key, "", "", f"there is no {name}.py in {self.file.parent}")
+        return name
+
+    def check_loop(self) -> str:
+        """Return the parameter that says how often a timed call calls the model; empty: once."""
+        name, sizes = self.content.loop, self.content.parameters
+        if name and name not in sizes:
+            raise self._make_error("loop", "", "", str(unknown_name_error("parameter", name, sizes)))
+        if name and not sizes[name].minimum:
+            raise self._make_error("loop", "", "", f"{name} may be 0, but a loop calls its model; set its minimum to 1")
         return name
 
     def _make_error(self, table: str, name: str, key: str, why: str) -> UsageError:

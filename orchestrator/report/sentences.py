@@ -8,7 +8,16 @@ from orchestrator.analysis.derivation.disturbance import FLAG_MEANINGS
 from orchestrator.analysis.results import Group, Result, Steadiness
 from orchestrator.format import format_duration, format_ratio, format_ratio_range, join_names, to_printable
 from orchestrator.registry.frameworks import load_frameworks
-from orchestrator.report.sections import agreement, breakeven, growth, latency, new_shapes, saved_models, throughput
+from orchestrator.report.sections import (
+    agreement,
+    breakeven,
+    generation,
+    growth,
+    latency,
+    new_shapes,
+    saved_models,
+    throughput,
+)
 
 UNSTEADY: dict[Steadiness, str] = {
     "slow-down": "most processes became slower during warm-up",
@@ -38,6 +47,7 @@ def describe_group(group: Group) -> list[str]:
         *describe_unranked(group),
         *agreement.describe_agreement(group),
         *describe_moved_baseline(group),
+        *generation.describe_generation(group),
         *throughput.describe_throughput(group.ranked),
         *growth.describe_growth(list_measured(group)),
         *describe_refused_blocks(group),

@@ -10,6 +10,7 @@ from orchestrator.analysis.results import Group, Result
 from orchestrator.format import format_count, format_ratio, format_ratio_range, join_names, round_counts, to_printable
 from orchestrator.records.labels import describe_computations
 from orchestrator.report.sections.breakeven import describe_amortisation
+from orchestrator.report.sections.generation import describe_generation
 from orchestrator.report.sections.growth import describe_growth
 from orchestrator.report.sections.throughput import describe_throughput
 from orchestrator.report.sentences import (
@@ -141,6 +142,7 @@ def write_notes(groups: Sequence[Group]) -> list[str]:
         *describe_notes(groups),
         *describe_unranked_cells(groups),
         *dict.fromkeys(sentence for group in groups for sentence in describe_moved_baseline(group)),
+        *dict.fromkeys(sentence for group in groups for sentence in describe_generation(group)),
         *dict.fromkeys(sentence for group in groups for sentence in describe_throughput(group.ranked)),
         *dict.fromkeys(sentence for group in groups for sentence in describe_growth(list_measured(group))),
         *dict.fromkeys(sentence for group in groups for sentence in describe_refused_blocks(group)),

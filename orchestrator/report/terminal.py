@@ -29,6 +29,7 @@ from orchestrator.report.sections import (
     agreement,
     breakeven,
     calls,
+    generation,
     growth,
     latency,
     likeness,
@@ -63,7 +64,7 @@ DROPPED_COLUMNS: Final = ("n", "first\nresult", "rank")
 MAX_TABLES: Final = 60
 
 # Modules with tables about a group: the function of the same name is called on each of them.
-PARTS = (agreement, breakeven, latency, throughput, growth, new_shapes, saved_models, memory, accuracy)
+PARTS = (agreement, breakeven, latency, generation, throughput, growth, new_shapes, saved_models, memory, accuracy)
 
 
 def show_results(
@@ -122,7 +123,7 @@ def show_answer(console: Console, run: Run, answer: Iterable[str]) -> None:
 def show_group(console: Console, group: Group, sentences: Iterable[str], *, details: bool) -> None:
     """Print the table of one group, with `details` its other tables too, and then sentences about it."""
     # A sweep that ranks by memory, times single calls, serves clients, or watches the memory, asks for that table.
-    asked = (agreement, *([memory] if group.by_memory else []), latency, throughput, growth)
+    asked = (agreement, *([memory] if group.by_memory else []), latency, generation, throughput, growth)
     parts = PARTS if details else asked
     for table in (build_group_table(group), *(table for part in parts for table in part.build_tables(group))):
         console.print()

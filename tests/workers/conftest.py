@@ -72,6 +72,7 @@ def spec_of(
     variables = {name: text.format(threads=cell.threads) for name, text in asked.items()}
     cold = known.caches.get("cold", {}) if known else {}
     variables |= {name: text.replace("{cache}", SCRATCH.name) for name, text in cold.items()}
+    workloads = [each for each in WORKLOADS if each.name == workload]
     modules = [known.module for known in known.modes if known.name == mode] if known else []
     return JobSpec(
         cell=cell,
@@ -80,6 +81,7 @@ def spec_of(
         seed=7,
         cpus=(),
         variables=variables,
+        loop=max((each.count_calls(sizes) for each in workloads), default=1),
         timing=QUICK,
         module="".join(modules),
         distributions=known.reported_distributions if known else (),

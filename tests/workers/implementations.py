@@ -16,6 +16,7 @@ from schemas.judging import BEGINNING, SET
 from schemas.workloads import WORKLOADS
 from workers import errors, frameworks, interfaces, workloads
 from workers.errors import summarise_error
+from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
 from workers.session import prepare_step
 
@@ -33,7 +34,7 @@ MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     # Layers are the same ones in all modes of a backend; the contract of each framework tries the others.
     "keras_torch": {"torch": ("forward", "backward")},
     "keras_tensorflow": {"tensorflow": ("forward", "backward")},
-    "keras_jax": {"jax-jit": ("backward",)},
+    "keras_jax": {"jax-jit": ("forward", "backward")},
 }
 BATCH = 3
 
@@ -45,6 +46,8 @@ def cells(name: str) -> Iterator[Cell]:
         sizes = {size.name: size.default for size in workload.parameters}
         for mode, tasks in MODES[name].items():
             for task in tasks if workload.name != "synthetic" else ():
+                if workload.loop and task != "forward":
+                    continue  # a loop has no gradients
                 yield Cell(
                     framework=framework, mode=mode, workload=workload.name, parameters=sizes, task=task, batch=BATCH
                 )
@@ -54,11 +57,11 @@ def verdict(kind: type[interfaces.Framework], cell: Cell) -> str:
     """Return why a cell does not compute what it should; empty if it does."""
     from workers.problem.problem import Problem
 
-    framework, problem = kind(cell), Problem(cell, 7)
+    loop = next(known.count_calls(cell.parameters) for known in WORKLOADS if known.name == cell.workload)
+    framework, problem = kind(cell), Problem(cell, 7, loop=loop)
     model = framework.build(workloads.import_implementation(cell.workload, cell.framework), problem.weights)
-    step = prepare_step(
-        framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), Ledger(lambda _: None)
-    )
+    example = framework.arrays(problem.input_sets[0])
+    step = repeat_calls(prepare_step(framework, model, example, problem.infer_axes(), Ledger(lambda _: None)), loop)
     cases = problem.list_cases()
     chosen = (
         [BEGINNING] * problem.is_training + [*problem.new_shapes] + [f"{SET}0", f"{SET}1"] * (not problem.is_training)

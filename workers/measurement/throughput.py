@@ -20,6 +20,7 @@ import numpy as np
 from schemas.companion import ClientCalls
 from workers.arrays import Array
 from workers.interfaces import HasThreadSettings, SupportsClients
+from workers.measurement.generation import repeat_like
 from workers.measurement.stopwatch import Outputs, Step
 
 if TYPE_CHECKING:
@@ -130,7 +131,9 @@ def watch_cores(at_ns: int) -> Iterator[list[frozenset[int]]]:
 
 def call_clients(framework: "Framework", step: Step, input_sets: Sequence[tuple[Any, ...]], count: int) -> list[Calls]:
     """Let so many clients call at once, each in a thread of this process, as the runtime recommends it."""
-    steps = framework.make_clients(count) if isinstance(framework, SupportsClients) else [step] * count
+    steps = [step] * count
+    if isinstance(framework, SupportsClients):
+        steps = [repeat_like(step, each) for each in framework.make_clients(count)]
     clients = [Client(each, framework.synchronise, input_sets, first) for first, each in enumerate(steps)]
     prepare = framework.apply_thread_settings if isinstance(framework, HasThreadSettings) else lambda: None
     return call_in_threads(clients, prepare)

@@ -38,6 +38,7 @@ from workers.interfaces import (
 from workers.problem.inputs import PathFunction, draw_sets
 from workers.problem.shape_stream import draw_stream
 from workers.problem.touched import count_in_results, count_touched
+from workers.references.generation import repeat_reference
 from workers.references.training import STEPS
 from workers.verification.stored_reference import StoredReference, read_weights
 from workers.verification.tolerance import (
@@ -82,7 +83,8 @@ class Problem:
 
     The same seed, parameters and batch give the same arrays in every framework. `package` has a workload that is not
     built in. `expected` is the file with the expected results, if the reference does not compute them. `state` are the
-    weights, if `reference.py` does not draw them. Of a workload that is foreign, not built in, nothing is known.
+    weights, if `reference.py` does not draw them. `loop` is the number of calls of the model in a timed call. Of a
+    workload that is foreign, not built in, nothing is known.
     """
 
     # True of the same problem for a mode that computes in float64, although its cell does not.
@@ -95,9 +97,10 @@ class Problem:
         package: str = "",
         expected: Path | None = None,
         state: Mapping[str, Array] | None = None,
+        loop: int = 1,
     ) -> None:
         self.cell, self._unseen, self.is_foreign = cell, bool(package), bool(package)
-        self._reference = workloads.import_reference(cell.workload, package)
+        self._reference = repeat_reference(workloads.import_reference(cell.workload, package), loop)
         rng = np.random.default_rng(seed)
         if state is None:
             state = contract.draw_weights(self._reference, cell.task, cell.parameters, rng)
@@ -550,7 +553,7 @@ def problem_from_spec(spec: JobSpec, package: str, state: Mapping[str, Array] | 
     expected = artefacts.verify_artefact(spec.expected) if spec.expected else None
     if spec.weights and state is None and expected is not None:
         state = read_weights(expected)
-    return Problem(spec.cell, spec.seed, package, expected, state)
+    return Problem(spec.cell, spec.seed, package, expected, state, spec.loop)
 
 
 def check_finite(outputs: Sequence[Array], named: str) -> tuple[TensorCheck, ...]:

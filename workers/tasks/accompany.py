@@ -19,7 +19,7 @@ from workers.measurement.stopwatch import Stopwatch, carry_out
 from workers.measurement.throughput import Client, call_clients, call_from, describe_calls, pause_collection
 from workers.parent_death import die_with_parent
 from workers.problem.location import resolve_package
-from workers.session import Session, complete_session, is_restored, prepare_step, restore_step, start_framework
+from workers.session import Session, begin_step, complete_session, start_framework
 from workers.settings import SettingsLog, pin_process, share_cores
 
 
@@ -48,8 +48,7 @@ def prepare_client(spec: JobSpec) -> tuple[Session, Client]:
     ledger, package = Ledger(lambda _: None, reads_memory=False), resolve_package(spec)
     framework = start_framework(spec, package, ledger, SettingsLog())
     session = complete_session(spec, package, framework, ledger)
-    begin = restore_step if is_restored(spec) else prepare_step
-    step = begin(framework, session.model, session.input_sets[0], session.problem.infer_axes(), ledger)
+    step = begin_step(spec, session, ledger)
     watch = Stopwatch(step, session.input_sets, framework.synchronise)
     carry_out(watch.warm_up(spec.timing.warmup_min_ns, spec.timing.longest_warm_up_ns))
     # Not in step with the other processes.

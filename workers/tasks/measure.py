@@ -1,7 +1,7 @@
 """One job, from its spec to its report.
 
 import -> apply settings and read them back -> build -> load, trace or compile -> first call, second call -> warm up ->
-steady samples -> memory pass -> growth of memory -> requests at once -> other shapes.
+steady samples -> memory pass -> calls of a loop -> growth of memory -> requests at once -> other shapes.
 
 Results are saved on the way, for the judge: no process that is measured knows what is right.
 
@@ -32,20 +32,12 @@ from schemas.judging import (
 from workers import errors, frameworks
 from workers.interfaces import HasDistributions, Quantises, ReusesOutputs, SeesCompilers
 from workers.measurement import memory, nvml
+from workers.measurement.generation import repeat_calls
 from workers.measurement.input_exchange import InputExchange
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Lap, Stopwatch, Timed, choose_probes, count_samples
 from workers.problem.location import check_code, resolve_package
-from workers.session import (
-    Session,
-    collect_warnings,
-    complete_session,
-    is_restored,
-    prepare_step,
-    read_versions,
-    restore_step,
-    start_framework,
-)
+from workers.session import Session, begin_step, collect_warnings, complete_session, read_versions, start_framework
 from workers.settings import AT_THE_END, SettingsLog, pin_process, read_process_settings
 from workers.tasks.passes import make_further_calls, measure_memory, measure_roofline
 
@@ -77,8 +69,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     session = complete_session(spec, package, framework, ledger)
     problem, input_sets = session.problem, session.input_sets
     with collect_warnings(warned):
-        begin = restore_step if is_restored(spec) else prepare_step
-        step = begin(framework, session.model, input_sets[0], problem.infer_axes(), ledger)
+        step = begin_step(spec, session, ledger)
         if problem.is_training:
             frameworks.require_trainer(framework)
         settings.add_readings(framework.read_settings(), "when the step was prepared")
@@ -109,7 +100,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     with ledger.phase("verify"):
         save_training(session, step, AFTER)
         slowdown, ceiling = yield from look_thoroughly(spec, session, watch, min(samples) / calls)
-    grown, served = make_further_calls(spec, session, watch, step, ledger, settings, min(samples) / calls)
+    generated, grown, served = make_further_calls(spec, session, watch, step, ledger, settings, min(samples) / calls)
     if not problem.is_streaming and problem.new_shapes:
         seen_first = measure_new_shapes(session, step, ledger)
     conditions = save_other_forms(spec, package, session, ledger)
@@ -139,6 +130,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
         rest_cpu_ns=rested_ns,
         unseen=slowdown,
         memory=needed,
+        generation=generated,
         growth=grown,
         throughput=served,
         energy=used,
@@ -286,7 +278,7 @@ def save_unquantised(spec: JobSpec, session: Session, ledger: Ledger) -> None:
         with ledger.phase("verify"):
             # The sets of the session hold other values by now: timed inputs are exchanged.
             inputs = framework.arrays(session.problem.input_sets[0])
-            results = framework.to_numpy(framework.make_unquantised_step()(*inputs))
+            results = framework.to_numpy(repeat_calls(framework.make_unquantised_step(), spec.loop)(*inputs))
             session.results.add_results(f"{SET}0", UNQUANTISED, results)
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from schemas.event import Ceiling, Growth, Memory, Throughput
+from schemas.event import Ceiling, Generation, Growth, Memory, Throughput
 from schemas.job import HALF_DTYPES, Cell, JobSpec
 from workers.interfaces import HasArithmetic
 from workers.measurement import memory, nvml
@@ -47,12 +47,26 @@ def make_further_calls(
     ledger: Ledger,
     settings: SettingsLog,
     call_ns: float,
-) -> tuple[Growth | None, tuple[Throughput, ...]]:
-    """Make the calls that a sweep may ask for: many, for the growth of memory, and those of several clients at once."""
+) -> tuple[Generation | None, Growth | None, tuple[Throughput, ...]]:
+    """Make further calls: of a model that generates one by one, and what a sweep may ask for.
+
+    It may ask for many calls, for the growth of memory, and for those of several clients at once.
+    """
     return (
+        measure_generation(session, step, ledger),
         measure_growth(spec, session, watch, ledger, call_ns),
         measure_throughput(spec, session, watch, step, ledger, settings),
     )
+
+
+def measure_generation(session: Session, step: "Step", ledger: Ledger) -> Generation | None:
+    """Time the calls of a loop one by one, if the step is one."""
+    from workers.measurement import generation
+
+    if not isinstance(step, generation.LoopedStep):
+        return None
+    with ledger.phase("generation"):
+        return generation.measure_generation(session.framework, step, session.input_sets)
 
 
 def measure_growth(spec: JobSpec, session: Session, watch: Stopwatch, ledger: Ledger, call_ns: float) -> Growth | None:

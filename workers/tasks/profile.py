@@ -8,7 +8,7 @@ from workers import artefacts
 from workers.measurement.phases import Ledger
 from workers.problem.location import resolve_package
 from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, EarlyProfiler, load_profiler
-from workers.session import build_session, collect_warnings, is_restored, prepare_step, read_versions, restore_step
+from workers.session import begin_step, build_session, collect_warnings, read_versions
 from workers.settings import SettingsLog
 
 
@@ -26,8 +26,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
     if isinstance(profiler, EarlyProfiler):
         profiler.before(framework)
     with collect_warnings(warned):
-        begin = restore_step if is_restored(spec) else prepare_step
-        step = begin(framework, session.model, sets[0], session.problem.infer_axes(), ledger)
+        step = begin_step(spec, session, ledger)
 
         def make_calls(number: int = PROFILED_CALLS) -> None:
             for turn in range(number):

@@ -11,6 +11,7 @@ from schemas.job import JobSpec
 from schemas.judging import IN_FLOAT64
 from workers import frameworks
 from workers.errors import Unsupported, summarise_error
+from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
 from workers.precision import accept_any_precision
 from workers.problem.problem import Problem
@@ -53,7 +54,8 @@ def compute_in_float64(spec: JobSpec, package: str, problem: Problem, results: R
     framework.apply_settings()
     with accept_any_precision():  # a step that returns less is held to the same
         model = build_model(spec.model_copy(update={"cell": due.cell}), package, framework, due)
-        step = run_phases(framework.step(model, framework.arrays(due.input_sets[0]), due.infer_axes()), None)
+        example = framework.arrays(due.input_sets[0])
+        step = repeat_calls(run_phases(framework.step(model, example, due.infer_axes()), None), spec.loop)
         for case, sets in due.list_cases().items():
             try:
                 computed = due.compute_results(framework, step, *sets)

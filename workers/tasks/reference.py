@@ -13,6 +13,7 @@ from schemas.job import Dtype, JobSpec
 from workers import artefacts, frameworks, interfaces, workloads
 from workers.arrays import Array
 from workers.errors import Malformed, Unsupported
+from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
 from workers.problem.problem import Problem, problem_from_spec
@@ -84,7 +85,7 @@ def compute_cases(
         workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
     )
     step = prepare_step(framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), ledger)
-    cases = problem.list_cases()
+    step, cases = repeat_calls(step, spec.loop), problem.list_cases()
     first = partial(problem.compute_results, framework, step, *next(iter(cases.values())))
     if reason := find_randomness(first, framework, model, dtype):
         raise Malformed(f"{reason}; a reference that differs from itself can judge nothing")

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from pydantic import TypeAdapter
 
 from orchestrator.analysis.derivation.disturbance import Flag, find_own_flags, is_bounded_by_cpu_time
+from orchestrator.analysis.derivation.generation import LoopCalls, derive_generation
 from orchestrator.analysis.derivation.memory import compute_memory_metrics, measure_growth_per_call, measure_slope
 from orchestrator.analysis.derivation.percentiles import find_percentiles
 from orchestrator.analysis.derivation.samples import (
@@ -55,8 +56,8 @@ class Figures:
     measured, and the least that disturbances leave possible; `busy_share` is the share of the warm-up in which it used
     a core. Percentiles are of single calls. `largest_error` is the largest verified one, with the tolerance of its
     tensor, and `equal_argmax` the mean share of rows whose largest value is where the reference's is. `growth_slope` is
-    that of memory, in bytes a call; None: not asked for. `throughput` is empty unless it was. `phases` and `sketched`
-    are JSON, because they are rarely looked at.
+    that of memory, in bytes a call; None: not asked for. `throughput` is empty unless it was. `generation` is None
+    where a call is no loop. `phases` and `sketched` are JSON, because they are rarely looked at.
     """
 
     forked: bool
@@ -88,6 +89,7 @@ class Figures:
     memory: Mapping[MemoryMetric, float]
     growth_bytes: float
     growth_slope: float | None
+    generation: LoopCalls | None
     throughput: tuple[ServedClients, ...]
     work_flops: int
     work_bytes: int
@@ -255,6 +257,7 @@ def _make_figures(record: JobRecord, report: Report) -> Figures:
         memory=compute_memory_metrics(report),
         growth_bytes=measure_growth_per_call(report),
         growth_slope=measure_slope(report.growth) if report.growth else None,
+        generation=derive_generation(report.generation),
         throughput=derive_throughput(report),
         work_flops=report.work.flops,
         work_bytes=report.work.bytes,

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from orchestrator.analysis.derivation.disturbance import Flag
+from orchestrator.analysis.derivation.generation import LoopCalls
 from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
 from orchestrator.analysis.derivation.throughput import ServedClients
@@ -68,6 +69,7 @@ OBJECTS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "versions": TypeAdapter(dict[str, str]),
     "warnings": TypeAdapter(tuple[str, ...]),
     "notes": TypeAdapter(tuple[str, ...]),
+    "generation": TypeAdapter(LoopCalls | None),
     "throughput": TypeAdapter(tuple[ServedClients, ...]),
     "new_shapes": TypeAdapter(tuple[NewShape, ...]),
     "likeness": TypeAdapter(Likeness),

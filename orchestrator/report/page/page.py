@@ -49,7 +49,7 @@ from orchestrator.report.page.charts import (
 from orchestrator.report.page.other_types import list_other_types
 from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.report.repetition import is_said, split_shared_sentences
-from orchestrator.report.sections import accuracy, agreement, calls, growth, price, throughput
+from orchestrator.report.sections import accuracy, agreement, calls, generation, growth, price, throughput
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
@@ -95,6 +95,7 @@ class Part:
     lead: Sequence[str]
     sentences: Sequence[str]
     agreement: Table | None
+    generation: Table | None
     growth: Table | None
     throughput: Table | None
     accuracy: Table | None
@@ -143,6 +144,7 @@ def collect_values(run: Run) -> dict[str, Any]:
         "refused": [row for group in groups for row in list_unranked(group)],
         "cells": len(run.cells),
         "agreement_title": agreement.TITLE,
+        "generation_title": generation.TITLE,
         "growth_title": growth.TITLE,
         "throughput_title": throughput.TITLE,
         "accuracy_title": accuracy.TITLE,
@@ -197,6 +199,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
             *(describe_nodes(group.over_nodes) if group.over_nodes and not is_brief(run) else ()),
         ],
         agreement=build_agreement_table(group),
+        generation=build_generation_table(group),
         growth=build_growth_table(group),
         throughput=build_throughput_table(group),
         accuracy=build_accuracy_table(group) if has_several_precisions(run) else None,
@@ -235,6 +238,12 @@ def build_agreement_table(group: Group) -> Table | None:
         for number, (label, squares) in enumerate(agreement.list_rows(found), 1)
     )
     return Table(("mode", agreement.REFERENCE, *agreement.list_numbers(found)), tuple(rows))
+
+
+def build_generation_table(group: Group) -> Table | None:
+    """Return the calls of loops by their position; None if a call is no loop."""
+    rows = [make_row(cells, group.result(cells[0])) for cells in generation.list_rows(group)]
+    return Table(generation.list_headings(group), tuple(rows)) if rows else None
 
 
 def build_growth_table(group: Group) -> Table | None:

@@ -400,19 +400,43 @@ def test_the_order_of_the_folders_is_that_of_the_contracts() -> None:
 @pytest.mark.long
 @pytest.mark.exhaustive
 def test_the_workload_of_the_guide_is_right_in_every_framework(tmp_path: Path) -> None:
-    said = read_page("docs/how-to/workload-folder.md")
-    files = re.findall(r"```(?:python|toml)\n# (mine/[\w.]+)\n(.*?)```", said, re.DOTALL)
+    files = write_documented_workload(tmp_path, "docs/how-to/workload-folder.md")
     assert len(files) == 5
-    subprocess.run([*PROGRAM, "new-workload", "mine"], cwd=tmp_path, check=True, capture_output=True)
-    for name, text in files:
-        (tmp_path / name).write_text(text)
     modes = '"torch:eager", "tensorflow:eager", "jax:jit", "numpy"'
     few = QUICK.replace("calls = 1000", "calls = 10")
-    (tmp_path / "mine.toml").write_text(few.replace('"numpy"', modes).replace('"synthetic"', '"./mine"'))
-    command = [*PROGRAM, "sweep", "mine.toml", "--env", "current", "--no-report"]
-    subprocess.run(command, cwd=tmp_path, check=False, capture_output=True)
-    records = list(read_recent(tmp_path / "runs", 10))
+    records = measure_documented_workload(tmp_path, few.replace('"numpy"', modes))
     assert {record.spec.cell.framework for record in records} == {"torch", "tensorflow", "jax", "numpy"}
+
+
+@pytest.mark.long
+def test_the_model_of_the_guide_generates_what_its_reference_does(tmp_path: Path) -> None:
+    assert len(write_documented_workload(tmp_path, "docs/how-to/generation.md")) == 3
+    modes = '"torch:eager", "torch:trace", "numpy"]\ntasks = ["forward"'
+    few = QUICK.replace("calls = 1000", "calls = 4")
+    records = measure_documented_workload(tmp_path, few.replace('"numpy"', modes))
+    assert {record.spec.cell.label for record in records} >= {"torch:eager", "torch:trace", "numpy:eager"}
+    for record in records:
+        assert record.report is not None
+        assert record.report.generation is not None
+        assert {len(calls) for calls in record.report.generation.calls_ns} == {record.spec.loop} == {12}
+
+
+def write_documented_workload(folder: Path, page: str) -> list[str]:
+    """Write the files of the workload that a page shows, and return their names."""
+    files = re.findall(r"```(?:python|toml)\n# (mine/[\w.]+)\n(.*?)```", read_page(page), re.DOTALL)
+    subprocess.run([*PROGRAM, "new-workload", "mine"], cwd=folder, check=True, capture_output=True)
+    for name, text in files:
+        (folder / name).write_text(text)
+    return [name for name, _ in files]
+
+
+def measure_documented_workload(folder: Path, sweep: str) -> list[JobRecord]:
+    """Sweep over the workload in this folder, and return the records, in which nothing is wrong."""
+    (folder / "mine.toml").write_text(sweep.replace('"synthetic"', '"./mine"'))
+    command = [*PROGRAM, "sweep", "mine.toml", "--env", "current", "--no-report"]
+    subprocess.run(command, cwd=folder, check=False, capture_output=True)
+    records = list(read_recent(folder / "runs", 10))
     for record in records:
         assert record.report is not None, record.reason  # noise may bar a time, but nothing may be wrong
         assert record.report.verification.reason == ""
+    return records

@@ -211,6 +211,31 @@ def test_weights_may_come_from_the_model_that_is_the_reference(mine: Path) -> No
         workloads.load_workload_folder(mine)
 
 
+def test_a_parameter_may_say_how_often_a_model_is_called(mine: Path, make_plan: MakePlan) -> None:
+    name = workloads.load_workload_folder(mine).parameters[0].name
+    whole = (mine / "workload.toml").read_text()
+    (mine / "workload.toml").write_text(f'loop = "{name}"\n{whole}')
+    found = workloads.load_workload_folder(mine)
+    assert found.count_calls({name: 7}) == 7
+    plan = make_plan("numpy", axes={"workloads": (f"{mine}:{name}=3",), "tasks": ("forward",)})
+    assert {plan.build_job(cell, 1, 0).loop for cell in plan.cells} == {3}
+    (mine / "workload.toml").write_text(f'loop = "lenght"\n{whole}')
+    with pytest.raises(UsageError, match=r"workload\.toml:1: loop: unknown parameter 'lenght'"):
+        workloads.load_workload_folder(mine)
+
+
+def test_a_loop_of_no_call_is_refused(mine: Path) -> None:
+    (mine / "workload.toml").write_text('loop = "steps"\n[parameters.steps]\ndefault = 4\nminimum = 0\n')
+    with pytest.raises(UsageError, match=r"workload\.toml:1: loop: steps may be 0, .* set its minimum to 1"):
+        workloads.load_workload_folder(mine)
+
+
+@pytest.mark.parametrize("task", ["backward", "train-sgd"])
+def test_a_loop_has_no_gradients(make_plan: MakePlan, task: str) -> None:
+    with pytest.raises(UsageError, match=f"gpt_steps is called in a loop, which has no {task}; choose --tasks forward"):
+        make_plan("numpy", axes={"workloads": ("gpt_steps",), "tasks": (task,)})
+
+
 def test_a_link_to_code_elsewhere_is_refused_before_anything_starts(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.py").touch()
     (mine / "blocks.py").symlink_to(tmp_path / "elsewhere.py")

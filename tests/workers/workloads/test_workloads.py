@@ -14,12 +14,17 @@ from workers import workloads
 from workers.arrays import Array, cast_floating
 from workers.errors import Unsupported
 from workers.interfaces import HasFlops, Reference, select_trained
+from workers.references.generation import run_loop
 from workers.verification.tolerance import name_outputs
 
 if TYPE_CHECKING:
     from workers.interfaces import Parameters
 
 every_workload = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
+# A model that is called in a loop has no gradients.
+every_differentiable = pytest.mark.parametrize(
+    "workload", [workload for workload in WORKLOADS if not workload.loop], ids=lambda workload: workload.name
+)
 every_batch = pytest.mark.parametrize("batch", [1, 3])
 
 
@@ -63,7 +68,7 @@ def test_every_workload_can_be_made_small_enough_to_be_looked_at_closely(workloa
 
 
 @pytest.mark.long
-@every_workload
+@every_differentiable
 @every_size
 @pytest.mark.parametrize("batch", [1, 3])
 def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
@@ -81,7 +86,7 @@ def test_every_gradient_is_the_slope_of_the_loss_in_random_directions(
             assert np.sum(gradient * direction) == pytest.approx(slope, abs=1e-7 * max(1.0, float(size)))
 
 
-@every_workload
+@every_differentiable
 @every_size
 def test_no_gradient_is_zero_everywhere(workload: Workload, sizes: Sizes) -> None:
     drawn = Drawn(workload, sizes, batch=4)
@@ -125,7 +130,7 @@ def test_the_same_generator_draws_the_same_weights_and_another_draws_others(work
 CANCELLING = {"resnet", "transformer_encoder", "gpt"}
 
 
-@every_workload
+@every_differentiable
 @every_size
 @every_batch
 def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, sizes: Sizes, batch: int) -> None:
@@ -144,7 +149,7 @@ def test_float32_in_is_float32_out_and_close_to_float64(workload: Workload, size
         assert np.linalg.norm(gradient - exact[name]) <= 1e-5 * size
 
 
-@every_workload
+@every_differentiable
 def test_neither_weights_nor_inputs_are_changed_by_computing(workload: Workload) -> None:
     drawn, untouched = Drawn(workload, all_different, 3), Drawn(workload, all_different, 3)
     drawn.reference.forward(drawn.sizes, drawn.weights, *drawn.inputs)
@@ -215,7 +220,7 @@ def counted(drawn: Drawn, task: Task) -> int:
 DECIDED = {"lstm_tagger", "early_exit", "gpt", "lstm_lm"}
 
 
-@every_workload
+@every_differentiable
 @every_batch
 def test_the_operations_of_a_call_are_those_of_its_products_less_what_could_be_saved(
     workload: Workload, batch: int
@@ -231,6 +236,67 @@ def test_the_operations_of_a_call_are_those_of_its_products_less_what_could_be_s
     assert reference.flops(sizes, batch, "forward") == (no_products or counted(drawn, "forward"))
     spent = no_products or counted(drawn, "backward")
     assert 0.9 * spent <= reference.flops(sizes, batch, "backward") <= spent
+
+
+def test_a_cached_decoder_picks_and_scores_as_the_one_with_its_loop_inside() -> None:
+    whole, steps = (workloads.import_reference(name) for name in ("decode", "decode_steps"))
+    sizes, rng = {"vocabulary": 9, "width": 5, "prompt": 4, "steps": 3, "fixed_length": 0}, np.random.default_rng(2)
+    weights = whole.weights(sizes, rng)
+    (prompt,) = whole.inputs(sizes, rng, ((2, 4),))
+    empty = np.zeros((2, 0, 5))
+    made = run_loop(steps.forward, 3, sizes, weights, prompt, empty, empty)
+    assert np.stack(made) == pytest.approx(whole.forward(sizes, weights, prompt))
+
+
+def test_a_cached_transformer_scores_as_the_whole_one_however_its_tokens_are_split() -> None:
+    whole, steps = (workloads.import_reference(name) for name in ("gpt", "gpt_steps"))
+    sizes = {"layers": 2, "heads": 2, "head_width": 4, "vocabulary": 9, "length": 6}
+    rng = np.random.default_rng(2)
+    weights = whole.weights(sizes, rng)
+    tokens = rng.integers(9, size=(3, 7))
+    due = whole.forward(sizes, weights, tokens)
+    empty = np.zeros((2, 3, 2, 0, 4))
+    at_once = steps.forward(sizes, weights, tokens[:, :6], empty, empty)
+    assert at_once[0] == pytest.approx(due[:, -1])
+    _, _, *cache = steps.forward(sizes, weights, tokens[:, :2], empty, empty)
+    for place, count in ((2, 3), (5, 1)):
+        scores, token, *cache = steps.forward(sizes, weights, tokens[:, place : place + count], *cache)
+        assert scores == pytest.approx(due[:, place + count - 1])
+        assert np.array_equal(token[:, 0], scores.argmax(axis=1))
+    assert all(one == pytest.approx(other) for one, other in zip(cache, at_once[2:], strict=True))
+
+
+LOOPED = [workload for workload in WORKLOADS if workload.loop]
+
+
+@pytest.mark.parametrize("workload", LOOPED, ids=lambda workload: workload.name)
+@every_size
+@every_batch
+def test_the_operations_of_a_loop_are_those_of_its_products_less_what_a_mask_leaves_out(
+    workload: Workload, sizes: Sizes, batch: int
+) -> None:
+    drawn = Drawn(workload, sizes, batch)
+    assert isinstance(drawn.reference, HasFlops)
+    Counting.flops = 0
+    weights = {name: weight.view(Counting) for name, weight in drawn.weights.items()}
+    calls = workload.count_calls(drawn.sizes)
+    run_loop(drawn.reference.forward, calls, drawn.sizes, weights, *(each.view(Counting) for each in drawn.inputs))
+    least = drawn.reference.flops(drawn.sizes, batch, "forward")
+    assert 0.8 * Counting.flops <= least <= Counting.flops
+
+
+@pytest.mark.parametrize("workload", LOOPED, ids=lambda workload: workload.name)
+def test_every_call_of_a_loop_in_float32_stays_there_and_close_to_float64(workload: Workload) -> None:
+    drawn = Drawn(workload, all_different, 3)
+    single = {name: weight.astype(np.float32) for name, weight in drawn.weights.items()}
+    inputs = [cast_floating(value, np.float32) for value in drawn.inputs]
+    calls = workload.count_calls(drawn.sizes)
+    exact = run_loop(drawn.reference.forward, calls, drawn.sizes, drawn.weights, *drawn.inputs)
+    made = run_loop(drawn.reference.forward, calls, drawn.sizes, single, *inputs)
+    assert len(made) == calls > 1
+    for one, due in zip(made, exact, strict=True):
+        assert one.dtype == np.float32
+        assert np.linalg.norm(one - due) <= 1e-5 * np.linalg.norm(due)
 
 
 def test_a_workload_that_nobody_has_written_for_a_framework_is_unsupported() -> None:

@@ -19,9 +19,7 @@ import numpy as np
 from schemas.job import Task
 from workers.arrays import Array
 from workers.interfaces import Parameters, Shapes
-
-# The highest score is above the next by this share of the largest of all, so that no rounding picks another token.
-MARGIN = 1e-4
+from workers.references.generation import name_picks
 
 
 def weights(parameters: Parameters, rng: np.random.Generator) -> dict[str, Array]:
@@ -79,10 +77,7 @@ def forward(parameters: Parameters, weights: Mapping[str, Array], prompt: Array)
 
 def path(parameters: Parameters, weights: Mapping[str, Array], prompt: Array) -> bytes | None:
     """Return the picked tokens, or None if rounding could change one."""
-    done = Pass(parameters, weights, prompt)
-    second, first = np.moveaxis(np.sort(done.scores, axis=2)[:, :, -2:], 2, 0)
-    is_clear = np.all(first - second > MARGIN * np.abs(done.scores).max())
-    return done.tokens[:, prompt.shape[1] :].tobytes() if is_clear else None
+    return name_picks(Pass(parameters, weights, prompt).scores)
 
 
 def backward(parameters: Parameters, weights: Mapping[str, Array], prompt: Array) -> tuple[Any, dict[str, Array]]:

@@ -33,6 +33,7 @@ PARTS: Final[dict[str, tuple[PhaseName, ...]]] = {
         "verify",
         "latency",
         "memory",
+        "generation",
         "growth",
         "throughput",
         "profile",

@@ -1,0 +1,136 @@
+"""Loops that generate: their calls in order, what is timed by position, and real modes that generate the same."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.event import Generation
+from schemas.job import JobSpec
+from workers.measurement import generation
+from workers.measurement.generation import LoopedStep, measure_generation, repeat_calls, repeat_like
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Ask, Reported
+
+
+class Waits:
+    """A framework that counts how often it was waited for."""
+
+    def __init__(self) -> None:
+        self.waited: list[tuple[Any, ...]] = []
+
+    def synchronise(self, outputs: tuple[Any, ...]) -> None:
+        self.waited.append(outputs)
+
+
+class Counter:
+    """A step that returns its number of calls so far, and a state longer by one, which takes as many nanoseconds."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        self.now = 0
+
+    def __call__(self, token: int, state: str) -> tuple[Any, ...]:
+        self.seen.append((token, state))
+        self.now += len(state)
+        return token * 10, token + 1, f"{state}x"
+
+    def tick(self) -> int:
+        return self.now
+
+
+def test_a_loop_feeds_what_a_call_returns_after_its_result_to_the_next_call() -> None:
+    step = Counter()
+    assert LoopedStep(step, 3)(4, "a") == (40, 50, 60)
+    assert step.seen == [(4, "a"), (5, "ax"), (6, "axx")]
+
+
+def test_a_step_that_is_called_once_is_itself() -> None:
+    step = Counter()
+    assert repeat_calls(step, 1) is step
+    looped = repeat_calls(step, 4)
+    assert isinstance(looped, LoopedStep)
+    again = repeat_like(looped, step)
+    assert isinstance(again, LoopedStep)
+    assert again.calls == 4
+    assert repeat_like(step, step) is step
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "read_kept_bytes", lambda: 0)
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_each_call_is_timed_by_its_position_and_waited_for() -> None:
+    step, framework = Counter(), Waits()
+    found = measure_generation(framework, LoopedStep(step, 3), [(1, "ab"), (2, "abcd")], step.tick)  # type: ignore[arg-type]
+    assert found.calls_ns[:3] == ((2, 3, 4), (4, 5, 6), (2, 3, 4))
+    assert len(framework.waited) == len(step.seen) == 3 * len(found.calls_ns)
+    assert found.anonymous == ()
+
+
+@pytest.mark.usefixtures("no_memory")
+@pytest.mark.parametrize(
+    ("call_ns", "calls", "loops"),
+    [
+        (1, 3, generation.MOST_LOOPS),
+        (generation.LONGEST_NS, 3, generation.FEWEST_LOOPS),
+        (1, generation.MOST_TIMES, generation.FEWEST_LOOPS),
+    ],
+    ids=["short", "long", "many"],
+)
+def test_loops_are_neither_too_few_nor_too_many(call_ns: int, calls: int, loops: int) -> None:
+    clock = count(0, call_ns)
+    step = LoopedStep(lambda: (1,), calls)
+    found = measure_generation(Waits(), step, [()], lambda: next(clock))  # type: ignore[arg-type]
+    assert len(found.calls_ns) == loops
+    assert {len(each) for each in found.calls_ns} == {calls}
+
+
+def test_memory_is_read_before_a_loop_and_after_each_of_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = count(1000, 16)
+    monkeypatch.setattr(generation, "read_kept_bytes", lambda: next(sizes))
+    found = measure_generation(Waits(), LoopedStep(Counter(), 3), [(1, "a")])  # type: ignore[arg-type]
+    assert found.anonymous == (1000, 1016, 1032, 1048)
+
+
+MODES = (("numpy", "eager"), ("torch", "eager"), ("torch", "trace"), ("torch", "script"), ("jax", "jit"))
+
+
+@pytest.mark.parametrize("workload", ["decode_steps", "gpt_steps"])
+@pytest.mark.parametrize(("framework", "mode"), MODES)
+def test_a_mode_generates_what_the_reference_does(
+    ask: "Ask", reported: "Reported", framework: str, mode: str, workload: str
+) -> None:
+    pytest.importorskip(framework)
+    found = reported(ask(framework, mode, workload, {"steps": 5}, task="forward", batch=2))
+    assert found.verification.reason == ""
+    assert found.generation is not None
+    assert {len(each) for each in found.generation.calls_ns} == {5}
+    names = {check.tensor for check in found.verification.checks}
+    assert len(names) == 5
+    # A prompt of another length is verified too.
+    assert len(found.new_shapes) == 1
+
+
+@pytest.fixture
+def state_of(ask: "Ask") -> Callable[..., JobSpec]:
+    """Return a job of a transformer whose cache is most of what a call keeps."""
+    sizes = {"layers": 2, "heads": 4, "head_width": 64, "vocabulary": 16, "context": 8, "prompt": 2, "steps": 16}
+    return lambda framework, mode: ask(framework, mode, "gpt_steps", sizes, task="forward", batch=8)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("framework", "mode"), [("numpy", "eager"), ("torch", "eager")])
+def test_a_growing_state_is_seen_in_the_memory_of_the_loop(
+    state_of: Callable[..., JobSpec], reported: "Reported", framework: str, mode: str
+) -> None:
+    pytest.importorskip(framework)
+    found = reported(state_of(framework, mode)).generation
+    assert isinstance(found, Generation)
+    # Keys and values of 17 tokens: 2 layers of 8 x 4 x 64 numbers of 4 bytes each.
+    cached = 2 * 17 * 2 * 8 * 4 * 64 * 4
+    assert found.anonymous[-1] - found.anonymous[0] >= 0.8 * cached

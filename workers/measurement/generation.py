@@ -1,0 +1,91 @@
+"""A model that is called in a loop, as one that generates tokens: the time of each call in the loop, and its memory."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from schemas.event import Generation
+from workers.interfaces import Step
+from workers.measurement.growth import read_kept_bytes
+
+if TYPE_CHECKING:
+    from workers.interfaces import Framework
+
+# Loops end after this time, but not before the fewest are made.
+LONGEST_NS = 1_000_000_000
+FEWEST_LOOPS, MOST_LOOPS = 3, 50
+
+# All loops together keep so many times at most, unless the fewest have more.
+MOST_TIMES = 5_000
+
+
+class LoopedStep:
+    """A step that calls another one several times. A timed call is the whole loop.
+
+    The first output of each call is a result. Its other outputs are the inputs of the next call, in the framework's own
+    arrays.
+    """
+
+    def __init__(self, step: Step, calls: int) -> None:
+        self.step, self.calls = step, calls
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        """Run the loop, and return the results of all calls."""
+        made, following = list[Any](), [*inputs]
+        for _ in range(self.calls):
+            result, *following = self.step(*following)
+            made.append(result)
+        return tuple(made)
+
+
+def repeat_calls(step: Step, calls: int) -> Step:
+    """Return a step that calls this one in a loop; a single call needs none."""
+    return step if calls == 1 else LoopedStep(step, calls)
+
+
+def repeat_like(looped: Step, step: Step) -> Step:
+    """Return a step that calls this one as often as another step calls its own."""
+    return repeat_calls(step, looped.calls if isinstance(looped, LoopedStep) else 1)
+
+
+def measure_generation(
+    framework: "Framework",
+    step: LoopedStep,
+    input_sets: Sequence[tuple[Any, ...]],
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> Generation:
+    """Time each call of several loops, and read the memory after each call of one more.
+
+    Every call is waited for, as by a user who reads each token.
+    """
+    loops, begun = list[tuple[int, ...]](), clock()
+    most = max(FEWEST_LOOPS, min(MOST_LOOPS, MOST_TIMES // step.calls))
+    while len(loops) < FEWEST_LOOPS or (len(loops) < most and clock() - begun < LONGEST_NS):
+        loops.append(time_calls(framework, step, input_sets[len(loops) % len(input_sets)], clock))
+    return Generation(calls_ns=tuple(loops), anonymous=read_memory(framework, step, input_sets[0]))
+
+
+def time_calls(
+    framework: "Framework", step: LoopedStep, inputs: Sequence[Any], clock: Callable[[], int]
+) -> tuple[int, ...]:
+    """Return the time of each call in one loop, until its result is ready."""
+    took = []
+    for _ in range(step.calls):
+        start = clock()
+        outputs = step.step(*inputs)
+        framework.synchronise(outputs)
+        took.append(max(1, clock() - start))
+        inputs = outputs[1:]
+    return tuple(took)
+
+
+def read_memory(framework: "Framework", step: LoopedStep, inputs: Sequence[Any]) -> tuple[int, ...]:
+    """Read the memory before a loop and after each of its calls; nothing if the kernel does not count it."""
+    found = [read_kept_bytes()]
+    for _ in range(step.calls if found[0] else 0):
+        outputs = step.step(*inputs)
+        framework.synchronise(outputs)
+        inputs = outputs[1:]
+        del outputs  # only the inputs of the next call are kept
+        found.append(read_kept_bytes())
+    return tuple(found) if found[0] else ()
