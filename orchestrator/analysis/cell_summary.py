@@ -65,6 +65,7 @@ def summarise_cell(cell: Cell, jobs: Sequence[Job], canary_ns: float, label: str
         reason=reason,
         advice=advice,
         **summarise_times(figures),
+        **summarise_passes(figures),
         grade=grade,
         flags=flags,
         warnings=tuple(dict.fromkeys(chain.from_iterable(each.warnings for each in figures))),
@@ -77,7 +78,7 @@ def summarise_cell(cell: Cell, jobs: Sequence[Job], canary_ns: float, label: str
 
 
 def summarise_times(figures: Sequence[Figures]) -> dict[str, Any]:
-    """Return the times and the memory of a cell by the names of the fields of its result."""
+    """Return the times of a cell by the names of the fields of its result."""
     started = select_fresh(figures)
     return {
         "floor_ns": median_interval([each.floor_ns for each in figures]),
@@ -88,6 +89,12 @@ def summarise_times(figures: Sequence[Figures]) -> dict[str, Any]:
         "steadiness": classify_steadiness([each.steady for each in figures]),
         "latency_ns": summarise_percentiles([each.percentiles for each in figures]),
         "overhead_ns": find_median([each.null_ns for each in figures]),
+    }
+
+
+def summarise_passes(figures: Sequence[Figures]) -> dict[str, Any]:
+    """Return what the passes after all timing have found of a cell, by the names of the fields of its result."""
+    return {
         "memory": summarise_memory_metrics([each.memory for each in figures if each.memory]),
         "growth": summarise_slopes(each.growth_slope for each in figures),
         "generation": summarise_generation(each.generation for each in figures),

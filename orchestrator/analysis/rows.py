@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from orchestrator.analysis.accuracy import Accuracy
+from orchestrator.analysis.costs.generation import Generation
 from orchestrator.analysis.costs.throughput import Throughput, find_best
 from orchestrator.analysis.derivation.percentiles import PERCENTILES
 from orchestrator.analysis.job_rows import Row, cell_to_columns
@@ -83,6 +84,7 @@ def result_to_row(result: Result) -> Row:
         **intervals_to_columns(times, "_ns", sound=sound),
         "loop_overhead_ns": finite_or_none(result.overhead_ns),
         **intervals_to_columns(memory, "_bytes", sound=sound),
+        **generation_to_columns(result.generation if sound else None),
         **growth_to_columns(result.growth if sound else None),
         **throughput_to_columns(result.throughput if sound else ()),
     }
@@ -94,6 +96,18 @@ def accuracy_to_columns(accuracy: Accuracy | None) -> Row:
         "largest_error": accuracy.error if accuracy else None,
         "error_tolerance": accuracy.tolerance if accuracy else None,
         "equal_argmax": accuracy.equal_argmax if accuracy else None,
+    }
+
+
+def generation_to_columns(found: Generation | None) -> Row:
+    """Return the number of calls in a loop, the times of the first, the second and the last, and what it keeps."""
+    times = found.call_ns if found else {}
+    return {
+        "generation_calls": found.calls if found else None,
+        "generation_first_ns": finite_or_none(times.get(1, NO_INTERVAL).estimate),
+        "generation_second_ns": finite_or_none(times.get(2, NO_INTERVAL).estimate),
+        "generation_last_ns": finite_or_none(times.get(found.calls if found else 0, NO_INTERVAL).estimate),
+        "generation_kept_bytes": finite_or_none(found.kept.estimate if found else math.nan),
     }
 
 

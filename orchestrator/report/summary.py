@@ -1,7 +1,8 @@
 """The answer of a run in a few sentences, and its reservations as short notes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from orchestrator.analysis.breakeven import BreakEven, Payoff, find_break_evens, find_payoffs, find_sibling
@@ -141,16 +142,27 @@ def write_notes(groups: Sequence[Group]) -> list[str]:
     notes = [
         *describe_notes(groups),
         *describe_unranked_cells(groups),
-        *dict.fromkeys(sentence for group in groups for sentence in describe_moved_baseline(group)),
-        *dict.fromkeys(sentence for group in groups for sentence in describe_generation(group)),
-        *dict.fromkeys(sentence for group in groups for sentence in describe_throughput(group.ranked)),
-        *dict.fromkeys(sentence for group in groups for sentence in describe_growth(list_measured(group))),
-        *dict.fromkeys(sentence for group in groups for sentence in describe_refused_blocks(group)),
-        *dict.fromkeys(sentence for group in groups for sentence in describe_rank_blocks(group)),
+        *chain.from_iterable(list_sentences(groups, describe) for describe in RESERVATIONS),
         *describe_doubtful_cells(groups),
         *describe_clones(groups),
     ]
     return [to_printable(note) for note in notes]
+
+
+def list_sentences(groups: Sequence[Group], describe: Callable[[Group], Iterable[str]]) -> Iterable[str]:
+    """Return what a function says of all groups, each sentence once."""
+    return dict.fromkeys(sentence for group in groups for sentence in describe(group))
+
+
+# What is said of one group after another, between what is said of all cells.
+RESERVATIONS: Final[Sequence[Callable[[Group], Iterable[str]]]] = (
+    describe_moved_baseline,
+    describe_generation,
+    lambda group: describe_throughput(group.ranked),
+    lambda group: describe_growth(list_measured(group)),
+    describe_refused_blocks,
+    describe_rank_blocks,
+)
 
 
 def describe_notes(groups: Sequence[Group]) -> Iterator[str]:

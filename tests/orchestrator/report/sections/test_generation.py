@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import math
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from orchestrator.analysis.costs.new_shapes import NewShapes
 from orchestrator.analysis.derivation.generation import LoopCalls
 from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.results import Group, Result
+from orchestrator.analysis.rows import result_to_row
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.json_document import result_to_dict
 from orchestrator.report.page.page import build_generation_table
@@ -116,9 +116,12 @@ def test_the_document_has_each_position_and_null_without_loops(generating: Group
     assert found["calls_per_second"] == pytest.approx(4e9 / growing.floor_ns.estimate)
     assert found["kept_bytes"]["estimate"] == 4096
     assert result_to_dict(uncounted)["generation"]["kept_bytes"]["estimate"] is None
+    row = result_to_row(growing)
+    names = ("calls", "first_ns", "second_ns", "last_ns", "kept_bytes")
+    assert [row[f"generation_{name}"] for name in names] == [4, 9000, 2000, 3000, 4096]
     plain: Result = dataclasses.replace(growing, generation=None)
     assert result_to_dict(plain)["generation"] is None
-    assert math.isfinite(found["calls_per_second"])
+    assert {result_to_row(plain)[f"generation_{name}"] for name in names} == {None}
 
 
 def test_a_sweep_without_loops_shows_nothing(generating: Group) -> None:
