@@ -168,6 +168,8 @@ def is_public_site(found: re.Match[str]) -> bool:
     return site not in SHARED_SITES or owner in PUBLIC_OWNERS
 
 
+# The records of a run repeat the names of their fields, and most of their texts.
+@functools.lru_cache(maxsize=1 << 14)
 def find_disclosure(text: str, patterns: Sequence[tuple[str, str, re.Pattern[str]]] = PATTERNS) -> str:
     """Return the kind of the first thing in a text that nobody may publish; empty: there is none."""
     for what, _, pattern in patterns:

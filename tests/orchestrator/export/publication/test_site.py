@@ -13,6 +13,7 @@ from orchestrator.export.publication.admit import Admitted, decide_admission, de
 from orchestrator.export.publication.publish import publish_run
 from orchestrator.export.publication.site import MARK, build_site, check_apart, describe_age, write_site
 from schemas.record import JobRecord
+from schemas.workloads import SUITES as WORKLOAD_SUITES
 from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.export.publication.conftest import NAMES, NOW
 from tests.orchestrator.export.publication.forging import (
@@ -303,18 +304,52 @@ def test_the_command_makes_no_site_of_a_refused_publication(
 # The results of this project.
 
 
-def test_the_results_of_this_project_are_admitted_and_make_a_site(tmp_path: Path) -> None:
-    decisions = list(decide_all(RESULTS, datetime.now(UTC)))
-    assert [each.refusal for each in decisions] == [""] * len(decisions)
-    site = build_site([each.admitted for each in decisions if each.admitted], None)
-    write_site(tmp_path / "site", site)
-    assert dict(list_files(tmp_path / "site")) == site
-    pages = [site[name] for name in list_pages(site) if "rnn-cell-backward" in name]
-    assert len(pages) == len({each.folder.parent for each in decisions}) == 2
-    for page in pages:
+# The suites have thousands of records, which take a minute to check.
+EVERY_RESULT = sorted(path.parent for path in RESULTS.glob("*/*/publication.json"))
+SUITES = [path for path in EVERY_RESULT if path.name.endswith(("-static", "-dynamic"))]
+QUESTIONS = [path for path in EVERY_RESULT if path not in SUITES]
+
+
+def decide(folder: Path) -> Admitted:
+    """Return what was admitted of a published result, which must hold."""
+    (decision,) = decide_all(folder, datetime.now(UTC))
+    assert decision.refusal == ""
+    assert decision.admitted is not None
+    return decision.admitted
+
+
+def make_project_site(folder: Path, results: list[Path]) -> dict[str, bytes]:
+    """Return the pages of a site that is made of these results, once it was written and read again."""
+    site = build_site([*map(decide, results)], None)
+    write_site(folder / "site", site)
+    assert dict(list_files(folder / "site")) == site
+    return {name: site[name] for name in list_pages(site)}
+
+
+def test_the_question_is_admitted_on_two_types_of_machine_and_makes_a_site(tmp_path: Path) -> None:
+    pages = {name: page for name, page in make_project_site(tmp_path, QUESTIONS).items() if "rnn-cell-backward" in name}
+    assert len(pages) == len({folder.parent for folder in QUESTIONS}) == 2
+    for page in pages.values():
         assert read_cells(page, "torch:eager")[0] == "1"
         assert re.fullmatch(r"\d\.\d+ \(\d\.\d+ to \d\.\d+\)", read_cells(page, "tensorflow:function")[2])
 
 
-def test_the_results_of_this_project_are_small() -> None:
-    assert sum(len(content) for _, content in list_files(RESULTS)) < 1_500_000
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_suites_are_admitted_and_have_a_page_for_each_computation(tmp_path: Path) -> None:
+    pages = make_project_site(tmp_path, EVERY_RESULT)
+    suites = [suite for suite in WORKLOAD_SUITES if suite.name in ("static", "dynamic")]
+    assert len(suites) == len(SUITES) == 2
+    for suite in suites:
+        for workload in suite.workloads:
+            for task in suite.tasks:
+                found = [name for name in pages if f"{workload}-{task}".replace("_", "-") in name]
+                assert found, (workload, task)
+                assert re.fullmatch(r"\d+(–\d+)?", read_cells(pages[found[0]], "torch:eager")[0])
+
+
+def test_the_records_of_the_results_are_small() -> None:
+    sizes = [len(content) for name, content in list_files(RESULTS) if "/jobs/" in name]
+    assert len(sizes) > 2000
+    assert max(sizes) < 40_000
+    assert sum(sizes) / len(sizes) < 12_000
