@@ -177,6 +177,9 @@ class ReusesOutputs(Protocol):
     def reuses_outputs(self) -> bool:
         """True if this cell's step does."""
 
+    def copy_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return outputs that later calls leave alone."""
+
 
 @runtime_checkable
 class HasThreadSettings(Protocol):

@@ -129,7 +129,8 @@ def begin_step(spec: JobSpec, session: Session, ledger: Ledger) -> "Step":
     """
     begin = restore_step if is_restored(spec) else prepare_step
     example, shapes = session.input_sets[0], session.problem.infer_axes()
-    return repeat_calls(begin(session.framework, session.model, example, shapes, ledger), spec.loop)
+    step = begin(session.framework, session.model, example, shapes, ledger)
+    return repeat_calls(session.framework, step, spec.loop)
 
 
 def prepare_step(

@@ -25,7 +25,7 @@ def explain_refusal(cell: Cell, workload: Workload, environments: Environments) 
         or explain_tuning(cell)
         or explain_file_refusal(cell, workload, framework)
         or explain_task(cell, framework)
-        or explain_loop(cell, workload)
+        or explain_loop(cell, workload, framework)
         or explain_missing_optimizer(cell, workload)
         or explain_missing_implementation(workload, framework)
         or environments.explain_refusal(cell)
@@ -72,11 +72,15 @@ def explain_task(cell: Cell, framework: Framework) -> str:
     return f"{cell.framework} does not support {cell.task}: {reason}" if reason else ""
 
 
-def explain_loop(cell: Cell, workload: Workload) -> str:
-    """Explain why a model that is called in a loop cannot compute a cell's task; empty if it can, or is called once."""
-    if not workload.loop or cell.task == "forward":
+def explain_loop(cell: Cell, workload: Workload, framework: Framework) -> str:
+    """Explain why a model that is called in a loop cannot run as a cell asks; empty if it can, or is called once."""
+    if not workload.loop:
         return ""
-    return f"{workload.name} is called in a loop, which has no {cell.task}; choose --tasks forward"
+    if cell.task != "forward":
+        return f"{workload.name} is called in a loop, which has no {cell.task}; choose --tasks forward"
+    if workload.model is not None and framework.exporter:
+        return f"{cell.framework} runs an export for inputs of one shape, and those of a loop have several"
+    return ""
 
 
 def explain_missing_optimizer(cell: Cell, workload: Workload) -> str:

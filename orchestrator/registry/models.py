@@ -7,7 +7,7 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.errors import UsageError, check_utf8
@@ -46,11 +46,13 @@ def load_model(request: ModelRequest) -> Workload:
     signatures = check_inputs(request.inputs)
     try:
         framework = request.framework or detect_framework(source)
+        parameters = () if request.test else tuple(list_parameters(source, signatures, request.sizes))
         return Workload(
             name=check_name(request.name) if request.name else choose_name(source),
             summary=f"the model {source.title}",
-            parameters=() if request.test else tuple(list_parameters(source, signatures, request.sizes)),
+            parameters=parameters,
             reference=framework,
+            loop=read_loop(source, parameters),
             model=source,
             code=hash_model_code(source),
         )
@@ -168,6 +170,23 @@ def detect_framework(source: ModelSource) -> str:
         f"{source.title} imports none of {', '.join(FRAMEWORK_PACKAGES)}; say which one runs it by a line "
         'such as framework = "torch" in the file'
     )
+
+
+def read_loop(source: ModelSource, parameters: Sequence[Parameter]) -> str:
+    """Return the size that says how often a timed call calls a model, as its file names it; empty: once.
+
+    Raises:
+        UsageError: the model has no such size.
+    """
+    file = None if source.kind else find_model_file(source)
+    named = None if file is None else read_literal(file, "loop")
+    if named is None:
+        return ""
+    sizes = [each.name for each in parameters if each.name != BATCH]
+    if named not in sizes:
+        known = f"name one of {', '.join(sizes)}" if sizes else "give its inputs function such a size, as in steps=32"
+        raise UsageError(f"{file}: loop = {named!r} is no size of its inputs; {known}")
+    return str(named)
 
 
 def list_imported_packages(source: ModelSource) -> set[str]:

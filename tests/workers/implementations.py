@@ -61,7 +61,8 @@ def verdict(kind: type[interfaces.Framework], cell: Cell) -> str:
     framework, problem = kind(cell), Problem(cell, 7, loop=loop)
     model = framework.build(workloads.import_implementation(cell.workload, cell.framework), problem.weights)
     example = framework.arrays(problem.input_sets[0])
-    step = repeat_calls(prepare_step(framework, model, example, problem.infer_axes(), Ledger(lambda _: None)), loop)
+    prepared = prepare_step(framework, model, example, problem.infer_axes(), Ledger(lambda _: None))
+    step = repeat_calls(framework, prepared, loop)
     cases = problem.list_cases()
     chosen = (
         [BEGINNING] * problem.is_training + [*problem.new_shapes] + [f"{SET}0", f"{SET}1"] * (not problem.is_training)

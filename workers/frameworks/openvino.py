@@ -143,6 +143,9 @@ class Framework:
         """Return None: a model is compiled once, for every shape that its graph allows."""
         return None
 
+    def copy_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(openvino.Tensor(output.data.copy()) for output in outputs)
+
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, openvino.Tensor)
         if not self._dtypes:  # a user's file has types of its own

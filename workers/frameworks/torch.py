@@ -300,6 +300,9 @@ class Framework:
         """True if the step replays CUDA graphs, whose memory is fixed."""
         return self._cell.mode in ("compile-reduce-overhead", "compile-max-autotune") and self._cell.device == "cuda"
 
+    def copy_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(output.clone() for output in outputs)
+
     def find_compiled(self, step: Step, example: tuple[Any, ...]) -> str:
         if self._cell.mode != "eager":
             return ""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import Generation
-from workers.interfaces import Step
+from workers.interfaces import ReusesOutputs, Step
 from workers.measurement.growth import read_kept_bytes
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class LoopedStep:
     """
 
     def __init__(self, step: Step, calls: int) -> None:
+        """Repeat a step whose outputs stay as they are when it is called again."""
         self.step, self.calls = step, calls
 
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
@@ -38,14 +39,25 @@ class LoopedStep:
         return tuple(made)
 
 
-def repeat_calls(step: Step, calls: int) -> Step:
-    """Return a step that calls this one in a loop; a single call needs none."""
-    return step if calls == 1 else LoopedStep(step, calls)
+def repeat_calls(framework: "Framework", step: Step, calls: int) -> Step:
+    """Return a step that calls this one in a loop; a single call needs none.
+
+    Outputs that the next call would overwrite are copied, as a program has to that calls in a loop.
+    """
+    if calls == 1:
+        return step
+    if not (isinstance(framework, ReusesOutputs) and framework.reuses_outputs):
+        return LoopedStep(step, calls)
+
+    def call_and_copy(*inputs: Any) -> tuple[Any, ...]:
+        return framework.copy_outputs(step(*inputs))
+
+    return LoopedStep(call_and_copy, calls)
 
 
-def repeat_like(looped: Step, step: Step) -> Step:
+def repeat_like(framework: "Framework", looped: Step, step: Step) -> Step:
     """Return a step that calls this one as often as another step calls its own."""
-    return repeat_calls(step, looped.calls if isinstance(looped, LoopedStep) else 1)
+    return repeat_calls(framework, step, looped.calls if isinstance(looped, LoopedStep) else 1)
 
 
 def measure_generation(

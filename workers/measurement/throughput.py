@@ -133,7 +133,7 @@ def call_clients(framework: "Framework", step: Step, input_sets: Sequence[tuple[
     """Let so many clients call at once, each in a thread of this process, as the runtime recommends it."""
     steps = [step] * count
     if isinstance(framework, SupportsClients):
-        steps = [repeat_like(step, each) for each in framework.make_clients(count)]
+        steps = [repeat_like(framework, step, each) for each in framework.make_clients(count)]
     clients = [Client(each, framework.synchronise, input_sets, first) for first, each in enumerate(steps)]
     prepare = framework.apply_thread_settings if isinstance(framework, HasThreadSettings) else lambda: None
     return call_in_threads(clients, prepare)

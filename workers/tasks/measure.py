@@ -278,7 +278,7 @@ def save_unquantised(spec: JobSpec, session: Session, ledger: Ledger) -> None:
         with ledger.phase("verify"):
             # The sets of the session hold other values by now: timed inputs are exchanged.
             inputs = framework.arrays(session.problem.input_sets[0])
-            results = framework.to_numpy(repeat_calls(framework.make_unquantised_step(), spec.loop)(*inputs))
+            results = framework.to_numpy(repeat_calls(framework, framework.make_unquantised_step(), spec.loop)(*inputs))
             session.results.add_results(f"{SET}0", UNQUANTISED, results)
 
 

@@ -23,6 +23,7 @@ from schemas.models import ModelFacts
 from workers import artefacts, interfaces
 from workers.arrays import Array, cast_floating, is_floating
 from workers.errors import Malformed, Unsupported, Wrong, is_out_of_memory, summarise_error
+from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
 from workers.models import Adapter, make_adapter
 from workers.models.answers import compare_answers
@@ -386,7 +387,7 @@ class ReferenceRun:
         else:
             example = framework.arrays(problem.input_sets[0])
             step = prepare_step(framework, model, example, problem.infer_axes(), self.ledger)
-            compute = partial(problem.compute_results, framework, step)
+            compute = partial(problem.compute_results, framework, repeat_calls(framework, step, self.spec.loop))
         chosen = {case: sets for case, sets in problem.list_cases().items() if cases is None or case in cases}
         for case, sets in chosen.items():
             moved = [tuple(perturb_values(each, off, dtype) for each in inputs) for inputs in sets]

@@ -55,7 +55,8 @@ def compute_in_float64(spec: JobSpec, package: str, problem: Problem, results: R
     with accept_any_precision():  # a step that returns less is held to the same
         model = build_model(spec.model_copy(update={"cell": due.cell}), package, framework, due)
         example = framework.arrays(due.input_sets[0])
-        step = repeat_calls(run_phases(framework.step(model, example, due.infer_axes()), None), spec.loop)
+        prepared = run_phases(framework.step(model, example, due.infer_axes()), None)
+        step = repeat_calls(framework, prepared, spec.loop)
         for case, sets in due.list_cases().items():
             try:
                 computed = due.compute_results(framework, step, *sets)

@@ -85,7 +85,7 @@ def compute_cases(
         workloads.import_implementation(cell.workload, cell.framework, package=package), problem.weights
     )
     step = prepare_step(framework, model, framework.arrays(problem.input_sets[0]), problem.infer_axes(), ledger)
-    step, cases = repeat_calls(step, spec.loop), problem.list_cases()
+    step, cases = repeat_calls(framework, step, spec.loop), problem.list_cases()
     first = partial(problem.compute_results, framework, step, *next(iter(cases.values())))
     if reason := find_randomness(first, framework, model, dtype):
         raise Malformed(f"{reason}; a reference that differs from itself can judge nothing")

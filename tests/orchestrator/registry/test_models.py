@@ -55,6 +55,31 @@ def test_a_file_of_no_framework_is_refused_with_what_to_write(tmp_path: Path) ->
         load(tmp_path)
 
 
+LOOPED = "import torch\nloop = 'steps'\ndef inputs(batch=1, steps=16):\n    return torch.ones(batch)\n"
+
+
+def test_a_file_may_name_the_size_that_says_how_often_its_model_is_called(tmp_path: Path) -> None:
+    write(tmp_path, LOOPED)
+    assert load(tmp_path).loop == "steps"
+    write(tmp_path, LOOPED.replace("loop = 'steps'\n", ""))
+    assert load(tmp_path).loop == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "remedy"),
+    [
+        ("loop = 'steps'", "loop = 'calls'", r"loop = 'calls' is no size of its inputs; name one of steps"),
+        ("loop = 'steps'", "loop = 16", r"loop = 16 is no size of its inputs; name one of steps"),
+        ("loop = 'steps'", "loop = 'batch'", r"loop = 'batch' is no size of its inputs; name one of steps"),
+        (", steps=16", "", r"loop = 'steps' is no size of its inputs; give its inputs function such a size"),
+    ],
+)
+def test_a_loop_that_no_size_counts_is_refused(tmp_path: Path, before: str, after: str, remedy: str) -> None:
+    write(tmp_path, LOOPED.replace(before, after))
+    with pytest.raises(UsageError, match=rf"net\.py: {remedy}"):
+        load(tmp_path)
+
+
 def test_a_framework_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     write(tmp_path, 'framework = "caffe"\n')
     with pytest.raises(UsageError, match=r"framework = 'caffe' is none; choose one of torch, tensorflow, jax"):

@@ -48,14 +48,38 @@ def test_a_loop_feeds_what_a_call_returns_after_its_result_to_the_next_call() ->
 
 
 def test_a_step_that_is_called_once_is_itself() -> None:
-    step = Counter()
-    assert repeat_calls(step, 1) is step
-    looped = repeat_calls(step, 4)
+    step, plain = Counter(), Waits()
+    assert repeat_calls(plain, step, 1) is step  # type: ignore[arg-type]
+    looped = repeat_calls(plain, step, 4)  # type: ignore[arg-type]
     assert isinstance(looped, LoopedStep)
-    again = repeat_like(looped, step)
+    again = repeat_like(plain, looped, step)  # type: ignore[arg-type]
     assert isinstance(again, LoopedStep)
     assert again.calls == 4
-    assert repeat_like(step, step) is step
+    assert repeat_like(plain, step, step) is step  # type: ignore[arg-type]
+
+
+class Overwrites(Waits):
+    """A framework whose step returns the same lists again, filled with new values."""
+
+    reuses_outputs = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: tuple[list[int], list[int]] = ([0], [0])
+
+    def step(self, token: list[int]) -> tuple[Any, ...]:
+        self.made[0][0], self.made[1][0] = 10 * token[0], token[0] + 1
+        return self.made
+
+    def copy_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(map(list, outputs))
+
+
+def test_outputs_that_a_later_call_overwrites_are_copied() -> None:
+    framework = Overwrites()
+    assert repeat_calls(framework, framework.step, 3)([4]) == ([40], [50], [60])  # type: ignore[arg-type]
+    framework.reuses_outputs = False
+    assert repeat_calls(framework, framework.step, 3)([4]) == ([60], [60], [60])  # type: ignore[arg-type]
 
 
 @pytest.fixture
