@@ -1,6 +1,6 @@
 """Loops of a reference that computes one call of a model which generates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,12 +39,12 @@ def repeat_reference(reference: Reference, calls: int) -> Reference:
     return cast("Reference", SimpleNamespace(**{**vars(reference), "forward": forward}))
 
 
-def name_picks(scores: Array | Sequence[Array]) -> bytes | None:
+def name_picks(scores: Iterable[Array]) -> bytes | None:
     """Return the tokens with the highest scores in each step, or None if rounding could change one.
 
     The scores of a step are (batch, vocabulary).
     """
-    found = np.stack(scores)
+    found = np.stack([*scores])
     second, first = np.moveaxis(np.sort(found, axis=2)[:, :, -2:], 2, 0)
     is_clear = np.all(first - second > MARGIN * np.abs(found).max())
     return found.argmax(axis=2).tobytes() if is_clear else None
