@@ -72,7 +72,9 @@ def spec_of(
     variables = {name: text.format(threads=cell.threads) for name, text in asked.items()}
     cold = known.caches.get("cold", {}) if known else {}
     variables |= {name: text.replace("{cache}", SCRATCH.name) for name, text in cold.items()}
-    modules = [known.module for known in known.modes if known.name == mode] if known else []
+    modes = [each for each in known.modes if each.name == mode] if known else []
+    for each in modes:
+        variables |= each.variables | (each.file_variables if cell.origin == "file" else {})
     return JobSpec(
         cell=cell,
         block=1,
@@ -81,7 +83,7 @@ def spec_of(
         cpus=(),
         variables=variables,
         timing=QUICK,
-        module="".join(modules),
+        module="".join(each.module for each in modes),
         distributions=known.reported_distributions if known else (),
     )
 

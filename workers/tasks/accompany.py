@@ -48,7 +48,7 @@ def prepare_client(spec: JobSpec) -> tuple[Session, Client]:
     ledger, package = Ledger(lambda _: None, reads_memory=False), resolve_package(spec)
     framework = start_framework(spec, package, ledger, SettingsLog())
     session = complete_session(spec, package, framework, ledger)
-    begin = restore_step if is_restored(spec) else prepare_step
+    begin = restore_step if is_restored(spec, framework) else prepare_step
     step = begin(framework, session.model, session.input_sets[0], session.problem.infer_axes(), ledger)
     watch = Stopwatch(step, session.input_sets, framework.synchronise)
     carry_out(watch.warm_up(spec.timing.warmup_min_ns, spec.timing.longest_warm_up_ns))

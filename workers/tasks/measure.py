@@ -77,7 +77,7 @@ def run(spec: JobSpec, ledger: Ledger) -> Timed[Report]:
     session = complete_session(spec, package, framework, ledger)
     problem, input_sets = session.problem, session.input_sets
     with collect_warnings(warned):
-        begin = restore_step if is_restored(spec) else prepare_step
+        begin = restore_step if is_restored(spec, framework) else prepare_step
         step = begin(framework, session.model, input_sets[0], problem.infer_axes(), ledger)
         if problem.is_training:
             frameworks.require_trainer(framework)

@@ -26,7 +26,7 @@ def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:
     if isinstance(profiler, EarlyProfiler):
         profiler.before(framework)
     with collect_warnings(warned):
-        begin = restore_step if is_restored(spec) else prepare_step
+        begin = restore_step if is_restored(spec, framework) else prepare_step
         step = begin(framework, session.model, sets[0], session.problem.infer_axes(), ledger)
 
         def make_calls(number: int = PROFILED_CALLS) -> None:
