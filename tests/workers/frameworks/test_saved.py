@@ -147,10 +147,9 @@ def test_the_catalog_knows_the_modes_whose_file_holds_code_alone() -> None:
     pytest.importorskip("torch")
     from workers.frameworks.torch_saved import CODE_FORMATS
 
-    assert {f"torch:{name}" for name in CODE_FORMATS} == {
-        label for label, (_, mode) in KNOWN.items() if mode.holds_code
-    }
-    assert {label for label, _, _ in CODE} == {f"torch:{name}" for name in CODE_FORMATS}
+    labels = {f"torch:{name}" for name in CODE_FORMATS}
+    assert labels == {label for label, (_, mode) in KNOWN.items() if mode.holds_code}
+    assert labels == {label for label, _, _ in CODE}
 
 
 @pytest.mark.long

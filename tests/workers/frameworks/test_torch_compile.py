@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from tests.workers.conftest import Ask, Python, Reported
 
-# The built-in workloads with blocks of one class in a list, and their number at the default sizes.
+IMPLEMENTED = [each for each in WORKLOADS if each.name != "synthetic"]
+
+# Those with blocks of one class in a list, and their number at the default sizes.
 REGIONS = {"gpt": 2, "transformer_encoder": 2, "resnet": 4}
 
 
@@ -57,7 +59,7 @@ def test_what_is_no_module_has_no_region() -> None:
     assert list(torch_compile.find_regions(len)) == []
 
 
-@pytest.mark.parametrize("workload", [each for each in WORKLOADS if each.name != "synthetic"], ids=lambda each: each.name)
+@pytest.mark.parametrize("workload", IMPLEMENTED, ids=lambda each: each.name)
 def test_these_built_in_workloads_have_regions(workload: Workload) -> None:
     sizes = {size.name: size.default for size in workload.parameters}
     reference = workloads.import_reference(workload.name)
