@@ -223,6 +223,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile-reduce-overhead",
                 summary="torch.compile with mode=reduce-overhead: replays CUDA graphs; not on a CPU",
+                unsaved="it replays CUDA graphs, which no file holds",
                 sibling="eager",
             ),
             Mode(
@@ -370,7 +371,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 dtypes=DEMOTED_DTYPES,
                 needs={"torch": "torch==2.13.0"},
                 sibling="torch",
-                unsaved="compiled code stays in Inductor's caches",
+                unsaved="saving it is not supported here yet",
                 cached=True,
                 compile_s=30,
             ),
