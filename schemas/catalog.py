@@ -33,10 +33,16 @@ class Mode(Model):
     saves: str = ""
     """Kind of file that it can save its computation to. Empty: none, for the reason in `unsaved`."""
     suffix: str = ""
+    holds_code: bool = False
+    """Its file holds compiled code alone: a process that loads it builds the model from its source."""
     unsaved: str = "it has no graph that could be saved"
     cached: bool = False
     compile_s: NonNegativeFloat = 0.0
     """Seconds that it needs in addition to the framework's `start_s`, for estimates only."""
+    variables: dict[str, str] = {}
+    """Variables that take the place of its framework's."""
+    file_variables: dict[str, str] = {}
+    """The same for a process that saves its file, or loads it."""
 
 
 class Framework(Model):
@@ -128,6 +134,9 @@ INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
     },
 }
 
+# What a process needs that saves Inductor's caches or loads them. A cold cache is still private to its job.
+INDUCTOR_CACHES_ON = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "0"}
+
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="torch",
@@ -181,7 +190,10 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile",
                 summary="torch.compile: compiled by Inductor in the first call, and again for each new shape",
-                unsaved="compiled code stays in Inductor's caches; torch:aot saves a package",
+                saves="Inductor caches",
+                suffix=".bin",
+                holds_code=True,
+                file_variables=INDUCTOR_CACHES_ON,
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -189,7 +201,10 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile-dynamic",
                 summary="torch.compile with dynamic=True: compiled for dynamic shapes, where the model allows it",
-                unsaved="compiled code stays in Inductor's caches; torch:aot saves a package",
+                saves="Inductor caches",
+                suffix=".bin",
+                holds_code=True,
+                file_variables=INDUCTOR_CACHES_ON,
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -197,7 +212,10 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile-max-autotune",
                 summary="torch.compile with mode=max-autotune: keeps the fastest of several kernels for each product",
-                unsaved="compiled code stays in Inductor's caches; torch:aot saves a package",
+                saves="Inductor caches",
+                suffix=".bin",
+                holds_code=True,
+                file_variables=INDUCTOR_CACHES_ON,
                 sibling="eager",
                 cached=True,
                 compile_s=30,
@@ -205,7 +223,30 @@ FRAMEWORKS: tuple[Framework, ...] = (
             Mode(
                 name="compile-reduce-overhead",
                 summary="torch.compile with mode=reduce-overhead: replays CUDA graphs; not on a CPU",
+                unsaved="it replays CUDA graphs, which no file holds",
                 sibling="eager",
+            ),
+            Mode(
+                name="compile-regional",
+                summary="torch.compile of each block of a repeated kind, so that equal blocks share one compiled graph",
+                saves="Inductor caches",
+                suffix=".bin",
+                holds_code=True,
+                file_variables=INDUCTOR_CACHES_ON,
+                sibling="eager",
+                cached=True,
+                compile_s=30,
+            ),
+            Mode(
+                name="aot-compile",
+                summary="torch.compile with fullgraph=True and aot_compile: compiled ahead of the first call",
+                saves="compiled function",
+                suffix=".bin",
+                holds_code=True,
+                variables=INDUCTOR_CACHES_ON,
+                sibling="eager",
+                cached=True,
+                compile_s=30,
             ),
             Mode(
                 name="aot",
@@ -330,7 +371,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 dtypes=DEMOTED_DTYPES,
                 needs={"torch": "torch==2.13.0"},
                 sibling="torch",
-                unsaved="compiled code stays in Inductor's caches",
+                unsaved="saving it is not supported here yet",
                 cached=True,
                 compile_s=30,
             ),

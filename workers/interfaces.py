@@ -143,6 +143,18 @@ class SupportsRestoring(Protocol):
 
 
 @runtime_checkable
+class SavesCode(Protocol):
+    """A framework with modes whose file holds compiled code alone, so that the model is built from its source."""
+
+    @property
+    def saves_code(self) -> bool:
+        """True if this cell's mode is one of them."""
+
+    def take_code(self, path: Path) -> None:
+        """Keep the file, which the coming step loads before it does anything else."""
+
+
+@runtime_checkable
 class OpensFiles(Protocol):
     """A framework that opens users' model files as they are."""
 

@@ -19,6 +19,7 @@ from workers.interfaces import (
     HasWorkloads,
     OpensFiles,
     Prepared,
+    SavesCode,
     SupportsCalibration,
     SupportsRestoring,
 )
@@ -51,10 +52,10 @@ def build_session(spec: JobSpec, package: str, ledger: Ledger, settings: Setting
 
 def start_framework(spec: JobSpec, package: str, ledger: Ledger, settings: SettingsLog) -> "Framework":
     """Import the framework, apply its settings, and add what is read back."""
-    if is_restored(spec):
-        workloads.block_implementations(spec.cell.workload, package)
     with ledger.phase("import"):
         framework = frameworks.import_framework(spec.cell.framework, spec.module)(spec.cell)
+    if is_restored(spec, framework):
+        workloads.block_implementations(spec.cell.workload, package)
     with ledger.phase("initialise"):
         framework.apply_settings()
         settings.add_readings(framework.read_settings())
@@ -96,7 +97,13 @@ def make_problem(spec: JobSpec, package: str) -> "Problem":
 
 
 def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "Problem") -> Any:
-    """Build the model of a cell, or return the file that holds it."""
+    """Build the model of a cell, or return the file that holds it.
+
+    A file that holds compiled code alone goes to the framework, and the model is built as without it.
+    """
+    if is_loaded(spec) and isinstance(framework, SavesCode) and framework.saves_code:
+        framework.take_code(find_model_source(spec, package, framework))
+        spec = spec.model_copy(update={"artefact": None})
     if spec.artefact is None and spec.model is not None:
         from workers import models
 
@@ -104,12 +111,17 @@ def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "P
             return framework.open_file(spec.model, problem.dtypes)
         return models.build_model(spec, spec.cell.framework, problem)
     source = find_model_source(spec, package, framework)
-    return source if is_restored(spec) else framework.build(source, problem.weights)
+    return source if is_restored(spec, framework) else framework.build(source, problem.weights)
 
 
-def is_restored(spec: JobSpec) -> bool:
-    """Return whether the whole step is loaded from a file that its own mode has saved."""
+def is_loaded(spec: JobSpec) -> bool:
+    """Return whether a job loads a file that its own mode has saved."""
     return spec.cell.origin == "file" and spec.artefact is not None
+
+
+def is_restored(spec: JobSpec, framework: "Framework") -> bool:
+    """Return whether the whole step is loaded from such a file, and no model is built."""
+    return is_loaded(spec) and not (isinstance(framework, SavesCode) and framework.saves_code)
 
 
 def find_model_source(spec: JobSpec, package: str, framework: "Framework") -> Any:
@@ -127,7 +139,7 @@ def begin_step(spec: JobSpec, session: Session, ledger: Ledger) -> "Step":
     Raises:
         Unsupported: the framework has no way to load it.
     """
-    begin = restore_step if is_restored(spec) else prepare_step
+    begin = restore_step if is_restored(spec, session.framework) else prepare_step
     example, shapes = session.input_sets[0], session.problem.infer_axes()
     step = begin(session.framework, session.model, example, shapes, ledger)
     return repeat_calls(session.framework, step, spec.loop)

@@ -194,6 +194,8 @@ class Plan:
             variables=dict(theirs)
             | (said | hidden if parity else {})
             | framework.caches.get(cell.cache, {})
+            | find_mode(cell).variables
+            | (find_mode(cell).file_variables if cell.origin == "file" else {})
             | TUNINGS[cell.tuning].variables,
             module=find_mode(cell).module or framework.module,
             distributions=framework.reported_distributions,

@@ -69,6 +69,14 @@ def test_a_cold_and_a_warm_cache_are_told_by_the_same_variables(framework: Frame
         assert framework.caches["cold"] != framework.caches["warm"]
 
 
+@each_framework
+def test_a_modes_own_variables_take_the_place_of_its_caches_and_belong_to_what_it_saves(framework: Framework) -> None:
+    for mode in framework.modes:
+        assert mode.variables.keys() | mode.file_variables.keys() <= framework.caches.get("cold", {}).keys()
+        assert bool(mode.saves) == bool(mode.suffix) or not mode.saves
+        assert mode.saves or not (mode.holds_code or mode.file_variables)
+
+
 @pytest.mark.parametrize("name", ["", "Torch", "torch:eager", "../torch", "a b", "1st"])
 def test_a_name_that_no_label_or_file_should_have_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):

@@ -73,7 +73,9 @@ def spec_of(
     cold = known.caches.get("cold", {}) if known else {}
     variables |= {name: text.replace("{cache}", SCRATCH.name) for name, text in cold.items()}
     workloads = [each for each in WORKLOADS if each.name == workload]
-    modules = [known.module for known in known.modes if known.name == mode] if known else []
+    modes = [each for each in known.modes if each.name == mode] if known else []
+    for each in modes:
+        variables |= each.variables | (each.file_variables if cell.origin == "file" else {})
     return JobSpec(
         cell=cell,
         block=1,
@@ -83,7 +85,7 @@ def spec_of(
         variables=variables,
         loop=max((each.count_calls(sizes) for each in workloads), default=1),
         timing=QUICK,
-        module="".join(modules),
+        module="".join(each.module for each in modes),
         distributions=known.reported_distributions if known else (),
     )
 

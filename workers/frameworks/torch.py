@@ -22,6 +22,7 @@ from workers.frameworks import (
     is_defined_by,
     pair_settings,
     to_tuple,
+    torch_ahead,
     torch_aot,
     torch_compile,
     torch_int8,
@@ -32,7 +33,16 @@ from workers.frameworks import (
     torch_tuning,
 )
 from workers.frameworks.torch_flat import flatten_module_outputs
-from workers.frameworks.torch_mode import AdaptedModel, Call, Modes, Phases, Subject, chain_phases, require_capture
+from workers.frameworks.torch_mode import (
+    AdaptedModel,
+    Call,
+    Modes,
+    Phases,
+    Subject,
+    chain_phases,
+    finish_phases,
+    require_capture,
+)
 from workers.frameworks.torch_training import OPTIMISERS, TorchTrainer
 from workers.interfaces import (
     Allocated,
@@ -57,6 +67,7 @@ MODES: Modes = {
     "eager": ((None, call_eagerly),),
     **torch_script.MODES,
     **torch_compile.MODES,
+    **torch_ahead.MODES,
     **torch_aot.MODES,
     **torch_int8.MODES,
 }
@@ -83,6 +94,8 @@ class Framework:
         self._dtypes: Sequence[str] = ()
         self._arrange = torch_tuning.choose_arrangement(cell.tuning)
         self._arranged: Any = None
+        # The file with compiled code that the step loads.
+        self._code: Path | None = None
 
     def apply_settings(self) -> None:
         if self._cell.device == "cuda" and not torch.cuda.is_available():
@@ -133,6 +146,10 @@ class Framework:
             "oneDNN": "on" if torch.backends.mkldnn.enabled else "off",
             "compile threads": os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "default"),
         }
+        if self._code is not None and self._cell.shapes == "fixed" and self._cell.mode in torch_compile.MODES:
+            missed = torch_compile.count_missed()
+            asked["graphs in the loaded caches"] = "all"
+            got["graphs in the loaded caches"] = f"all but {missed}" if missed else "all"
         if self._arranged is not None:
             asked["memory format"] = torch_tuning.CHANNELS_LAST
             got["memory format"] = torch_tuning.read_arrangement(self._arranged)
@@ -188,7 +205,7 @@ class Framework:
     def step(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         if isinstance(model, ModelSource):
             return Prepared("load", lambda: self._load_package(model))
-        subject, phases = self._make_subject(model, example, shapes), MODES[self._cell.mode]
+        subject, phases = self._make_subject(model, example, shapes), self._list_phases()
         self._subject = subject
         if isinstance(model, AdaptedModel):
             phases = require_capture(phases, self._cell.mode)
@@ -216,10 +233,7 @@ class Framework:
         def finish(call: Call) -> Step:
             return self.trainer.make_step(model.add_loss(call))
 
-        ready: Step | Prepared[Step] = chain_phases(phases, subject, finish)
-        while isinstance(ready, Prepared):
-            ready = ready.prepare()
-        return ready
+        return finish_phases(chain_phases(phases, subject, finish))
 
     def _load_package(self, source: ModelSource) -> Step:
         self._checks_precision = False  # a package has types of its own
@@ -250,7 +264,24 @@ class Framework:
         self.trainer = TorchTrainer(model, self._make_optimiser, self._running)
         return self.trainer.make_step(call)
 
+    @property
+    def saves_code(self) -> bool:
+        """True if the file of this cell's mode holds compiled code alone."""
+        return self._cell.mode in torch_saved.CODE_FORMATS
+
+    def take_code(self, path: Path) -> None:
+        self._code = path
+
+    def _list_phases(self) -> Phases:
+        """List the phases of the cell's mode, with the loading of compiled code in the place of what it spares."""
+        phases = MODES[self._cell.mode]
+        if self._code is None:
+            return phases
+        return torch_saved.CODE_FORMATS[self._cell.mode].list_phases(self._code, phases)
+
     def saving(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Writer]:
+        if self.saves_code:
+            return Prepared("compile", lambda: self._save_code(model, example, shapes))
         saved, subject = torch_saved.ARTEFACT_FORMATS[self._cell.mode], self._make_subject(model, example, shapes)
         if isinstance(model, AdaptedModel) and self._cell.task != "forward":
             raise Unsupported("a saved model has no loss; measure files with --tasks forward")
@@ -262,6 +293,13 @@ class Framework:
             return partial(saved.write, made)
 
         return Prepared(saved.phase, make_writer)
+
+    def _save_code(self, model: Any, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Writer:
+        saved, subject = torch_saved.CODE_FORMATS[self._cell.mode], self._make_subject(model, example, shapes)
+        restore = keep_buffers(model)
+        made = saved.make(subject, lambda: finish_phases(self.step(model, example, shapes))(*example))
+        restore()
+        return partial(saved.write, made)
 
     def restoring(self, path: Path, example: tuple[Any, ...], shapes: Sequence[Shape]) -> Prepared[Step]:
         call, saved = (
@@ -293,7 +331,8 @@ class Framework:
 
     def compilations(self) -> int | None:
         """Count the graphs of torch.compile. TorchScript does not count; its compilations show in the warm-up alone."""
-        return torch_compile.count_graphs() if self._cell.mode in torch_compile.MODES else None
+        counts = self._cell.mode in {**torch_compile.MODES, **torch_ahead.MODES}
+        return torch_compile.count_graphs() if counts else None
 
     @property
     def reuses_outputs(self) -> bool:

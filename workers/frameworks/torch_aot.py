@@ -57,7 +57,9 @@ def export_module(module: Any, subject: Subject, dynamic_shapes: Any) -> Any:
         # With closed axes, a UserError is about the model's code and not about what is left open.
         if isinstance(error, UserError) and not any(list_open_axes(subject)):
             raise
-        raise Unsupported(f"torch.export cannot leave open what the inputs decide: {summarise_error(error)}") from error
+        raise Unsupported(
+            f"torch.export cannot leave open what the inputs decide: {summarise_capture(error)}"
+        ) from error
 
 
 @contextmanager
@@ -78,8 +80,8 @@ def list_open_axes(subject: Subject) -> list[dict[int, Any]]:
     ]
 
 
-def summarise_error(error: Exception) -> str:
-    """Summarise a long error of torch.export: the first item of its list, or else its first line."""
+def summarise_capture(error: Exception) -> str:
+    """Summarise a long error of a capture: the first item of its list, or else its first line."""
     # These messages fill a page; the cause is in the list or at the top.
     lines = [line.strip() for line in str(error).splitlines()]
     items = [line.strip(" -") for line in lines if line.startswith("- ")]

@@ -105,6 +105,13 @@ def require_capture(phases: Phases, mode: str) -> Phases:
     return [(phase, guard(act)) for phase, act in phases]
 
 
+def finish_phases(ready: Step | Prepared[Step]) -> Step:
+    """Run all phases of a step that is prepared, none of which is timed."""
+    while isinstance(ready, Prepared):
+        ready = ready.prepare()
+    return ready
+
+
 def chain_phases(phases: Phases, made: Any, finish: Callable[[Call], Step]) -> Prepared[Step]:
     """Chain the phases: each takes the result of the one before it, and `finish` makes the step of the last."""
     (phase, act), *rest = phases

@@ -1,4 +1,4 @@
-"""Files of PyTorch's modes: their writing, and their calling in a process without the model's source."""
+"""Files of PyTorch's modes: their writing, and their calling in a process without the model's source, or beside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from schemas.event import PhaseName
-from workers.frameworks import torch_aot, torch_script
+from workers.frameworks import torch_ahead, torch_aot, torch_compile, torch_script
 from workers.frameworks.torch_flat import flatten_module_outputs
-from workers.frameworks.torch_mode import Call, Subject, choose_call
+from workers.frameworks.torch_mode import Call, Phases, Subject, choose_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,41 @@ class ArtefactFormat:
     write: Callable[[Any, Path], object]
     read: Callable[[Path, str], tuple[Call, Any]]
     """Returns the call for a method's name, and the module that has the parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFormat:
+    """The file of a mode that holds compiled code alone, beside which a process builds the model from its source."""
+
+    make: Callable[[Subject, Callable[[], object]], Any]
+    """Compiles what is saved; the second argument makes the first call of the mode's step."""
+    write: Callable[[Any, Path], object]
+    list_phases: Callable[[Path, Phases], Phases]
+    """Lists the phases with the file, given those without it."""
+
+
+def make_caches(subject: Subject, call: Callable[[], object]) -> bytes:
+    return torch_compile.save_caches(call)
+
+
+def write_caches(caches: bytes, path: Path) -> None:
+    path.write_bytes(caches)
+
+
+def list_cached_phases(path: Path, phases: Phases) -> Phases:
+    def load_beside(subject: Subject) -> Subject:
+        torch_compile.load_caches(path)
+        return subject
+
+    return [("load", load_beside), *phases]
+
+
+def make_function(subject: Subject, call: Callable[[], object]) -> Any:
+    return torch_ahead.compile_function(subject)
+
+
+def list_function_phases(path: Path, phases: Phases) -> Phases:
+    return [("load", lambda subject: torch_ahead.bind_model(torch_ahead.read_function(path), subject))]
 
 
 class MethodModule(torch.nn.Module):
@@ -67,4 +102,13 @@ ARTEFACT_FORMATS = {
     "script-freeze": make_script_format("compile", torch_script.freeze_module),
     "script-optimized": make_script_format("compile", torch_script.optimise_for_inference),
     "aot": ArtefactFormat("trace", torch_aot.export_forward, torch_aot.write_package, read_package),
+}
+
+CACHE_FORMAT = CodeFormat(make_caches, write_caches, list_cached_phases)
+CODE_FORMATS = {
+    "compile": CACHE_FORMAT,
+    "compile-dynamic": CACHE_FORMAT,
+    "compile-max-autotune": CACHE_FORMAT,
+    "compile-regional": CACHE_FORMAT,
+    "aot-compile": CodeFormat(make_function, torch_ahead.write_function, list_function_phases),
 }

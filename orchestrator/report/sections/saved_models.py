@@ -18,7 +18,7 @@ def describe_portability(group: Group) -> Iterator[str]:
         yield (
             f"{result.label} computes the same from its {find_mode(result.cell).saves} "
             f"({format_size(found.size_bytes)}), "
-            f"without the model's source; loading takes {format_duration(found.load_ns.estimate)}."
+            f"{describe_source(result)} the model's source; loading takes {format_duration(found.load_ns.estimate)}."
         )
 
 
@@ -28,7 +28,9 @@ def build_tables(group: Group) -> Iterator[Table]:
     if not rows:
         return
     numbers = number_columns("size", "save", "load", "first result")
-    title = "Saved by one process, loaded by others without the model's source"
+    # Only a mode whose file holds code needs the source again.
+    alone = not any(find_mode(result.cell).holds_code for result, _ in rows)
+    title = "Saved by one process, loaded by others" + (" without the model's source" if alone else "")
     drawn = make_table(name_column("mode"), "file", *numbers, title=title, gap=1)
     for result, found in rows:
         drawn.add_row(
@@ -40,6 +42,11 @@ def build_tables(group: Group) -> Iterator[Table]:
             format_duration(result.first_ns.estimate),
         )
     yield drawn
+
+
+def describe_source(result: Result) -> str:
+    """Return the relation of a loaded file to the model's source, in one word."""
+    return "beside" if find_mode(result.cell).holds_code else "without"
 
 
 def select_loaded(group: Group) -> Iterator[tuple[Result, ArtefactCosts]]:

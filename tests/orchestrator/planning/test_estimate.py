@@ -116,3 +116,11 @@ def test_a_block_of_forked_jobs_imports_each_framework_once_and_side_by_side(mak
     for cells, cores, openings in cases:
         took_s = estimate.estimate_forked_s([(cell, 10.0) for cell in cells], cores)
         assert took_s == pytest.approx(10 * len(cells) - start_s * (len(cells) - openings))
+
+
+def test_a_job_that_loads_compiled_code_still_compiles_its_kernels(make_cell: MakeCell) -> None:
+    loaded, built, eager = (
+        estimate.estimate_job_s(make_cell(mode, origin=origin), Timing(), {})
+        for mode, origin in (("torch:compile", "file"), ("torch:compile", "source"), ("torch:eager", "source"))
+    )
+    assert loaded == built > eager

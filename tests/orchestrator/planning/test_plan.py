@@ -194,6 +194,25 @@ def test_caches_are_cold_or_warm_whatever_else_is_set(make_plan: MakePlan) -> No
     }
 
 
+@pytest.mark.parametrize(
+    ("mode", "origin", "disabled"),
+    [
+        ("torch:compile", "source", "1"),
+        ("torch:compile", "file", "0"),
+        ("torch:aot-compile", "source", "0"),
+        ("torch:aot-compile", "file", "0"),
+    ],
+)
+def test_a_cold_job_has_caches_in_its_own_folder_where_its_mode_or_its_file_needs_them(
+    make_plan: MakePlan, mode: str, origin: str, disabled: str
+) -> None:
+    (cell,) = expand({"frameworks": [mode], "workloads": ["mlp"], "batch": [1], "origin": [origin]})
+    variables = make_plan("numpy").build_job(cell, 1, 0).variables
+    assert variables["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] == disabled
+    assert variables["TORCHINDUCTOR_CACHE_DIR"] == "{cache}/inductor"
+    assert variables["CUDA_CACHE_DISABLE"] == "1"
+
+
 def test_only_a_warm_cache_that_there_is_has_to_be_filled(make_plan: MakePlan) -> None:
     pytest.importorskip("torch")
     plan = make_plan("torch:compile", "torch:eager", "numpy", axes={"cache": ("cold", "warm")})

@@ -23,6 +23,8 @@ APART = {
     "compile-dynamic",
     "compile-max-autotune",
     "compile-reduce-overhead",
+    "compile-regional",
+    "aot-compile",
     "aot",
     "int8-dynamic",
     "torch-compile",
@@ -40,6 +42,8 @@ PREPARED_IN = {
     "torch:compile": {"compile"},
     "torch:compile-dynamic": {"compile"},
     "torch:compile-max-autotune": {"compile"},
+    "torch:compile-regional": {"compile"},
+    "torch:aot-compile": {"compile"},
     "tensorflow:function": {"trace"},
     "tensorflow:xla": {"trace"},
     "tensorflow:session": {"trace"},
@@ -50,6 +54,7 @@ PREPARED_IN = {
     "keras:jax-jit": {"trace", "compile"},
 }
 COUNTING = {"function", "xla", "session", "compile", "compile-dynamic", "compile-max-autotune", "jit"}
+COUNTING |= {"compile-regional", "aot-compile"}
 COUNTING |= {"torch-compile", "tensorflow-function", "tensorflow-xla", "jax-jit"}
 DEPRECATIONS = {"trace": 1, "script": 1, "script-freeze": 2, "script-optimized": 3}
 WEIGHTS = {"rnn_cell": ["W_h", "W_x"], "rnn": ["W_h", "W_x"], "mlp": ["W_0", "b_0", "W_1", "b_1", "W_2", "b_2"]}
@@ -102,6 +107,9 @@ COMPILED = [
     Job("torch", "compile", "rnn_cell", "forward"),
     Job("torch", "compile-dynamic", "rnn", "forward", parameters=FOUR),
     Job("torch", "compile-max-autotune", "mlp"),
+    Job("torch", "compile-regional", "gpt", "forward"),
+    Job("torch", "aot-compile", "mlp"),
+    Job("torch", "aot-compile", "rnn", "forward", parameters=FOUR_FIXED),
     Job("torch", "aot", "mlp", "forward"),
     Job("torch", "aot", "rnn", "forward", parameters=FOUR_FIXED),
     Job("tensorflow", "xla", "rnn", "forward"),

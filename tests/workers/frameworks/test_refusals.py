@@ -40,6 +40,10 @@ REFUSED = [
     Refused("aot", "rnn", "forward", r"cannot leave open what the inputs decide: .*specialized it to be a constant"),
     Refused("aot", "early_exit", "forward", r"inputs decide: Could not guard on data-dependent expression"),
     Refused("aot", "lstm_tagger", "forward", r"decide: Could not extract specialized integer from data-dependent"),
+    Refused("aot-compile", "rnn", "forward", "inputs decide: .*specialized it to be a constant"),
+    Refused("aot-compile", "early_exit", "forward", "inputs decide: Could not guard on data-dependent expression"),
+    Refused("aot-compile", "lstm_tagger", "backward", "needs one graph of the whole: Attempted to call function"),
+    Refused("compile-regional", "mlp", "forward", "no list of the model has two blocks of one class"),
     Refused("compile-reduce-overhead", "mlp", "forward", "CUDA graphs, which only a GPU has"),
     Refused("compile-reduce-overhead", "rnn", "backward", "CUDA graphs, which only a GPU has"),
 ]
@@ -78,7 +82,7 @@ def test_a_mode_that_cannot_do_it_is_unsupported_and_says_why(refuse: Refuse, re
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("mode", ["compile", "aot"])
+@pytest.mark.parametrize("mode", ["compile", "aot-compile", "aot"])
 def test_without_a_compiler_inductors_modes_are_unsupported_and_say_what_to_install(
     refuse: Refuse, tmp_path: Path, mode: str
 ) -> None:

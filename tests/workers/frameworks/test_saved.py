@@ -1,7 +1,9 @@
-"""Saved models: a process without the model's source loads them, and computes the same."""
+"""Saved models: a process without the model's source, or beside it, loads them, and computes the same."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,12 +18,20 @@ if TYPE_CHECKING:
 KNOWN: dict[str, tuple[Framework, Mode]] = {
     f"{framework.name}:{mode.name}": (framework, mode) for framework in FRAMEWORKS for mode in framework.modes
 }
-# Without AOTInductor, whose package takes a minute to compile.
-SAVING = [label for label, (_, mode) in KNOWN.items() if mode.saves and mode.name != "aot"]
+# Without AOTInductor, whose package takes a minute to compile, and without the modes below.
+SAVING = [label for label, (_, mode) in KNOWN.items() if mode.saves and mode.name != "aot" and not mode.holds_code]
 
 FROZEN = {"torch:script-freeze", "torch:script-optimized"}
 BACKWARD = [label for label in SAVING if label not in FROZEN and "backward" not in KNOWN[label][0].cannot]
 FOUR = {"length": 4}
+# Modes whose file holds compiled code alone, each with a workload and a task.
+CODE = [
+    ("torch:compile", "mlp", "backward"),
+    ("torch:compile-dynamic", "mlp", "forward"),
+    ("torch:compile-max-autotune", "mlp", "forward"),
+    ("torch:compile-regional", "gpt", "forward"),
+    ("torch:aot-compile", "mlp", "backward"),
+]
 QUICK = ["torch:script", "tensorflow:function", "jax:jit"]
 
 Saved = Callable[..., tuple[JobSpec, Event]]
@@ -111,6 +121,64 @@ def test_a_traced_loop_is_wrong_at_another_length_from_its_file_too(loaded: Load
     report = loaded("torch:trace", "rnn", "forward", FOUR)[-1]
     assert isinstance(report, Report)
     assert "inputs of shape" in report.verification.reason
+
+
+def place_caches(spec: JobSpec, folder: Path) -> Mapping[str, str]:
+    """Return the variables of a job that shares no compiled code with any other."""
+    return {**spec.variables, "TORCHINDUCTOR_CACHE_DIR": str(folder)}
+
+
+def save_code(ask: "Ask", work: "Work", case: tuple[str, str, str], folder: Path) -> JobSpec:
+    """Let one job save what it compiles; return the spec of another that loads it."""
+    label, workload, task = case
+    if find_spec("torch") is None or shutil.which("g++") is None:
+        pytest.skip("torch and g++ are not installed")
+    framework, mode = KNOWN[label]
+    spec = ask(framework.name, mode.name, workload, task=task, origin="file", batch=3)
+    saving = {"purpose": Export(path=str(folder / "code.bin")), "variables": place_caches(spec, folder / "saving")}
+    last = work(spec.model_copy(update=saving)).events[-1]
+    assert isinstance(last, Exported), last
+    assert last.artefact.size_bytes > 0
+    loading = {"artefact": last.artefact, "variables": place_caches(spec, folder / "loading")}
+    return spec.model_copy(update=loading)
+
+
+def test_the_catalog_knows_the_modes_whose_file_holds_code_alone() -> None:
+    pytest.importorskip("torch")
+    from workers.frameworks.torch_saved import CODE_FORMATS
+
+    labels = {f"torch:{name}" for name in CODE_FORMATS}
+    assert labels == {label for label, (_, mode) in KNOWN.items() if mode.holds_code}
+    assert labels == {label for label, _, _ in CODE}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CODE, ids=" ".join)
+def test_compiled_code_is_loaded_beside_the_models_source_and_is_what_is_called(
+    ask: "Ask", work: "Work", tmp_path: Path, case: tuple[str, str, str]
+) -> None:
+    events = work(save_code(ask, work, case, tmp_path)).events
+    report = verified(events)
+    phases = [event.name for event in events if isinstance(event, Phase)]
+    assert phases.index("build") < phases.index("load") < phases.index("first_call")
+    assert report.compilations == 0
+    if case[0] == "torch:aot-compile":
+        assert "compile" not in phases
+    else:
+        found = {setting.got for setting in report.settings if setting.name == "graphs in the loaded caches"}
+        assert found == {"all"}
+
+
+@pytest.mark.long
+@pytest.mark.exhaustive
+def test_caches_of_another_model_are_not_found_and_the_report_says_so(ask: "Ask", work: "Work", tmp_path: Path) -> None:
+    spec = save_code(ask, work, ("torch:compile", "mlp", "forward"), tmp_path)
+    sizes = {**spec.cell.parameters, "width": 40}
+    other = spec.cell.model_copy(update={"parameters": sizes})
+    report = work(spec.model_copy(update={"cell": other})).events[-1]
+    assert isinstance(report, Report)
+    ignored = [(setting.asked, setting.got) for setting in report.settings if not setting.honoured]
+    assert ignored == [("all", "all but 1")]
 
 
 def test_a_process_that_loads_cannot_import_the_models_source(python: "Python") -> None:

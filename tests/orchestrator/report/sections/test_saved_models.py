@@ -60,3 +60,20 @@ def test_of_what_is_built_from_source_there_is_nothing_to_tell(
     assert list(saved_models.describe_portability(group)) == []
     assert list(saved_models.build_tables(group)) == []
     assert group_to_dict(group)["cells"][0]["portable"] is None
+
+
+def test_of_a_file_that_holds_code_nothing_says_that_the_source_is_spared(
+    make_cell: MakeCell, make_spec: MakeSpec, make_record: MakeRecord, make_report: MakeReport
+) -> None:
+    titles = dict[str, str]()
+    for mode in ("torch:compile", "torch:script"):
+        group = a_group(make_cell(mode, origin="file"), make_spec, make_record, make_report)
+        (drawn,) = saved_models.build_tables(group)
+        titles[mode] = str(drawn.title)
+        if mode == "torch:compile":
+            assert list(saved_models.describe_portability(group)) == [
+                "torch:compile computes the same from its Inductor caches (40.0 KiB), beside the model's source; "
+                "loading takes 23.5 ms."
+            ]
+    assert "without the model's source" not in titles["torch:compile"]
+    assert "without the model's source" in titles["torch:script"]

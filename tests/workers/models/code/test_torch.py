@@ -75,7 +75,7 @@ LATER = ("trace", "script", "compile")
     mark_long(
         [
             (mode, task)
-            for mode in ("torch:eager", "torch:trace", "torch:script", "torch:compile")
+            for mode in ("torch:eager", "torch:trace", "torch:script", "torch:compile", "torch:aot-compile")
             for task in ("forward", "backward", "train-adam")
         ],
         quick=[("torch:eager", "backward"), ("torch:script", "forward")],
