@@ -1,7 +1,7 @@
 """Keras 3 on any backend: what its modes share. Each backend has a file `keras_*.py`, which chooses it before this.
 
 A backend's class is that of the backend itself, so settings, arrays, compilers and counts are the same ones. What
-differs is the model: layers of Keras, with variables in a layout of their own. Training has a file, `keras_training.py`.
+differs is the model: layers of Keras, with variables in a layout of their own. Training is in `keras_training.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
