@@ -110,9 +110,6 @@ FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
 
 # The type promotion of Keras turns float64 into float32 on every backend but TensorFlow.
 DEMOTED_DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
-KERAS_TRAINING: dict[Task, str] = dict.fromkeys(
-    TRAINING_TASKS, "steps by optimisers of Keras are not built in yet; choose --tasks forward,backward"
-)
 
 # Requirements of every worker, by package.
 WORKER_REQUIREMENTS = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
@@ -355,7 +352,6 @@ FRAMEWORKS: tuple[Framework, ...] = (
         },
         caches=INDUCTOR_CACHES,
         dtypes=("float32", "float64", "bfloat16"),
-        cannot=KERAS_TRAINING,
         modes=(
             Mode(
                 name="torch",

@@ -32,9 +32,9 @@ MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "tensorflow": {"eager": ("forward", "backward"), "function": ("forward", "backward", "train-sgd", "train-adam")},
     "jax": {"jit": ("forward", "backward", "train-sgd", "train-adam")},
     # Layers are the same ones in all modes of a backend; the contract of each framework tries the others.
-    "keras_torch": {"torch": ("forward", "backward")},
-    "keras_tensorflow": {"tensorflow": ("forward", "backward")},
-    "keras_jax": {"jax-jit": ("forward", "backward")},
+    "keras_torch": {"torch": ("forward", "backward", "train-sgd", "train-adam")},
+    "keras_tensorflow": {"tensorflow": ("forward", "backward", "train-adam")},
+    "keras_jax": {"jax-jit": ("forward", "backward", "train-adam")},
 }
 BATCH = 3
 

@@ -17,7 +17,7 @@ from workers import contract
 from workers.arrays import Array, choose_dtype, is_floating, widen_values
 from workers.errors import Malformed
 from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings
-from workers.frameworks.jax_training import JaxTrainer, choose_update, make_initial_state, make_training_step
+from workers.frameworks.jax_training import JaxTrainer, Update, choose_update, make_initial_state, make_training_step
 from workers.interfaces import (
     Allocated,
     KeepsTypes,
@@ -131,9 +131,12 @@ class Framework:
         if self._cell.task not in TRAINING_TASKS:
             # FunctionalModel has a method for each other task, of its name.
             return getattr(model, self._cell.task), (model.weights, model.running)
-        self._update = choose_update(model, self._cell.task)
+        self._update = self._choose_update(model)
         first = make_initial_state(model.weights, model.running, self._update)
         return make_training_step(model.training_loss, self._update), (first,)
+
+    def _choose_update(self, model: Any) -> Update:
+        return choose_update(model, self._cell.task)
 
     def _prepare_compilation(self, model: Any, lowered: Any) -> Prepared[Step]:
         """Prepare to compile now. The first call of the jitted function, whose trace this is, finds the result."""

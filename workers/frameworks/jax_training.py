@@ -1,7 +1,7 @@
 """Training in JAX: a step returns new weights and moments, and donates the old ones, whose memory is reused."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,14 @@ class Update(Protocol):
 
     def update_weights(self, weights: Tree, gradients: Tree, state: Any) -> tuple[Tree, Any]:
         """Return the weights and the state after a step."""
+
+
+@runtime_checkable
+class ListsMoments(Protocol):
+    """An update by a known formula."""
+
+    def list_moments(self, state: Any, names: Sequence[str]) -> tuple[Any, ...]:
+        """List the moments of these weights, and the number of steps, where it matters."""
 
 
 def choose_update(model: Any, task: Task) -> Update:
@@ -125,7 +133,7 @@ class JaxTrainer:
 
     def read_moments(self) -> tuple[Any, ...]:
         """Return what a formula keeps of each weight, and the number of its steps, where it counts them."""
-        assert isinstance(self._update, FormulaUpdate), "only formulas are known"
+        assert isinstance(self._update, ListsMoments), "only formulas are known"
         return self._update.list_moments(self._now[2], list(self._weights))
 
     def restart(self) -> None:

@@ -1,7 +1,7 @@
 """Keras 3 on any backend: what its modes share. Each backend has a file `keras_*.py`, which chooses it before this.
 
 A backend's class is that of the backend itself, so settings, arrays, compilers and counts are the same ones. What
-differs is the model: layers of Keras, with variables in a layout of their own.
+differs is the model: layers of Keras, with variables in a layout of their own. Training is in `keras_training.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +12,11 @@ import numpy as np
 from keras.src.backend.common import dtypes
 
 from schemas.event import Setting
-from schemas.job import Cell
+from schemas.job import TRAINING_TASKS, Cell
 from workers import contract
 from workers.arrays import Array
 from workers.frameworks import pair_settings
-from workers.interfaces import HasRunning, select_trained
+from workers.interfaces import HasRunning, HasTrainingLoss, select_trained
 from workers.layout import to_reference_layout
 from workers.precision import check_weight_precision
 
@@ -92,6 +92,8 @@ class BuiltModel:
         self.model = contract.find_model_class(implementation, cell.task)(cell.parameters, tensors)
         self.trained = [*self.model.weights] if isinstance(self.model, ListsVariables) else []
         self.running = [*self.model.running] if isinstance(self.model, HasRunning) else []
+        moves_statistics = cell.task in TRAINING_TASKS and isinstance(self.model, HasTrainingLoss)
+        self.loss: Any = self.model.training_loss if moves_statistics else getattr(self.model, "loss", None)
         self._names = list(select_trained(tensors))
         self._check_weights(cell, weights)
 

@@ -15,7 +15,8 @@ from schemas.job import Cell
 from workers.arrays import Array
 from workers.frameworks import keras as keras_models
 from workers.frameworks.jax import Framework as JaxFramework
-from workers.frameworks.jax_training import Tree
+from workers.frameworks.jax_training import Tree, Update
+from workers.frameworks.keras_training import Optimiser
 from workers.interfaces import Step
 from workers.outputs import flatten_outputs
 
@@ -37,6 +38,10 @@ class Framework(JaxFramework):
         self._built = keras_models.BuiltModel(self._cell, implementation, weights, self.arrays)
         return StatelessModel(self._built)
 
+    def _choose_update(self, model: Any) -> Update:
+        optimiser = Optimiser(self._cell.task, self._built.trained, in_graph=self._cell.mode != "eager")
+        return KerasUpdate(optimiser, [*model.weights])
+
     def _make_step(self, model: Any, compute: Any) -> Step:
         if self._cell.mode == "eager" and self._cell.task == "forward":
             return lambda *inputs: list_outputs(model.call(*inputs))  # its variables hold the weights
@@ -55,6 +60,7 @@ class StatelessModel:
 
     def __init__(self, built: keras_models.BuiltModel) -> None:
         self.call: Any = built.model
+        self._loss = built.loss
         self._trained = {each.path: each for each in built.trained}
         self._statistics = {each.path: each for each in built.running}
         self.weights: Tree = {path: each.value for path, each in self._trained.items()}
@@ -72,11 +78,41 @@ class StatelessModel:
 
     def loss(self, weights: Tree, running: Tree, *inputs: Any) -> Any:
         with self.enter_scope(weights, running):
-            return self.call.loss(*inputs)
+            return self._loss(*inputs)
+
+    def training_loss(self, weights: Tree, running: Tree, *inputs: Any) -> tuple[Any, Tree]:
+        """Return the loss, and the statistics after it."""
+        with self.enter_scope(weights, running) as scope:
+            loss = self._loss(*inputs)
+            return loss, {path: scope.get_current_value(each) for path, each in self._statistics.items()}
 
     def backward(self, weights: Tree, running: Tree, *inputs: Any) -> tuple[Any, ...]:
         loss, gradients = jax.value_and_grad(self.loss)(weights, running, *inputs)
         return (loss, *[gradients[path] for path in self.weights])
+
+
+class KerasUpdate:
+    """The update by an optimiser of Keras, as a function of the values of its variables.
+
+    `paths` are those of the weights, in the order of the optimiser's.
+    """
+
+    def __init__(self, optimiser: Optimiser, paths: Sequence[str]) -> None:
+        self._optimiser, self._paths = optimiser, paths
+
+    def make_state(self, weights: Tree) -> list[Any]:
+        """Return the values of the optimiser's variables before the first step."""
+        return [each.value for each in self._optimiser.variables]
+
+    def update_weights(self, weights: Tree, gradients: Tree, state: list[Any]) -> tuple[Tree, list[Any]]:
+        """Return the weights and the values of the optimiser's variables after a step."""
+        given = ([tree[path] for path in self._paths] for tree in (gradients, weights))
+        moved, state = self._optimiser.compute_update(state, *given)
+        return dict(zip(self._paths, moved, strict=True)), state
+
+    def list_moments(self, state: list[Any], names: Sequence[str]) -> tuple[Any, ...]:
+        """List the moments of all weights, which these names are, and the number of steps, where it matters."""
+        return self._optimiser.list_moments(state)
 
 
 def list_outputs(made: Any) -> tuple[Any, ...]:

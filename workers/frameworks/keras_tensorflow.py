@@ -11,7 +11,9 @@ from schemas.event import Setting
 from schemas.job import Cell
 from workers.arrays import Array
 from workers.frameworks import keras as keras_models
+from workers.frameworks.keras_training import Optimiser
 from workers.frameworks.tensorflow import Framework as TensorFlowFramework
+from workers.frameworks.tensorflow_training import TensorFlowTrainer
 
 
 class Framework(TensorFlowFramework):
@@ -34,6 +36,10 @@ class Framework(TensorFlowFramework):
     def to_reference(self, arrays: list[Array]) -> list[Array]:
         return self._built.to_reference(arrays)
 
+    def _make_trainer(self, model: Any) -> TensorFlowTrainer:
+        optimiser = Optimiser(self._cell.task, self._built.trained, in_graph=self._cell.mode != "eager")
+        return KerasTrainer(model, KerasUpdate(optimiser))
+
 
 class KerasVariables:
     """A model of Keras with the variables of TensorFlow that its own variables hold."""
@@ -41,7 +47,33 @@ class KerasVariables:
     def __init__(self, built: keras_models.BuiltModel) -> None:
         self._model = built.model
         self.weights = [each.value for each in built.trained]
-        self.loss = getattr(self._model, "loss", None)
+        self.running = [each.value for each in built.running]
+        self.loss = built.loss
 
     def __call__(self, *inputs: Any) -> Any:
         return self._model(*inputs)
+
+
+class KerasUpdate:
+    """The update by an optimiser of Keras, with the variables of TensorFlow that its own variables hold."""
+
+    def __init__(self, optimiser: Optimiser) -> None:
+        self.optimiser = optimiser
+        self.variables = [each.value for each in optimiser.variables]
+
+    def update_weights(self, gradients: Sequence[Any]) -> list[Any]:
+        """Update every weight by its gradient. A function of TensorFlow runs the operations of this by itself."""
+        self.optimiser.update_weights(gradients)
+        return []
+
+
+class KerasTrainer(TensorFlowTrainer):
+    """The variables of a model of Keras, and an optimiser of Keras."""
+
+    def __init__(self, model: KerasVariables, update: KerasUpdate) -> None:
+        super().__init__(model, update)
+        self._optimiser = update.optimiser
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return what the optimiser keeps of each weight, and the number of its steps, where it counts them."""
+        return self._optimiser.list_moments(super().read_moments())

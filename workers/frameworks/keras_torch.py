@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 # Keras reads both when it is imported. On a machine with a GPU it would choose that one for every cell.
@@ -11,12 +12,14 @@ os.environ["KERAS_TORCH_DEVICE"] = "cpu"
 import torch
 
 from schemas.event import Setting
-from schemas.job import Cell
+from schemas.job import Cell, Task
 from workers.arrays import Array
 from workers.frameworks import keras as keras_models
+from workers.frameworks.keras_training import Optimiser
 from workers.frameworks.torch import Framework as TorchFramework
 from workers.frameworks.torch import choose_method
 from workers.frameworks.torch_mode import Subject
+from workers.frameworks.torch_training import TorchTrainer
 from workers.interfaces import Shape, select_running
 
 
@@ -46,6 +49,9 @@ class Framework(TorchFramework):
         written = model.built.model
         return Subject(model, choose_method(self._cell.task, written), example, shapes, written)
 
+    def _make_trainer(self, model: Any) -> TorchTrainer:
+        return KerasTrainer(model, partial(StepOptimiser, self._cell.task, model.built.trained), self._running)
+
 
 class KerasModule(torch.nn.Module):
     """The parameters of a model of Keras, under the names that PyTorch's trainer looks for. Steps call the model."""
@@ -57,3 +63,37 @@ class KerasModule(torch.nn.Module):
             self.register_parameter(f"weight_{number}", each.value)
         for number, each in enumerate(built.running):
             self.register_buffer(f"running_{number}", each.value)
+
+
+class StepOptimiser:
+    """An optimiser of Keras with the two methods that a step of PyTorch calls.
+
+    It is never compiled, like those of PyTorch, so it counts its steps in Python.
+    """
+
+    def __init__(self, task: Task, trained: Sequence[Any], parameters: Sequence[Any]) -> None:
+        self._parameters = parameters
+        self._optimiser = Optimiser(task, trained, in_graph=False)
+
+    def zero_grad(self, *, set_to_none: bool) -> None:
+        """Remove the gradients of the last step; none is ever set to zero."""
+        assert set_to_none, "Keras removes gradients"
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Update the parameters as Keras' own training does, without recording it for a gradient."""
+        with torch.no_grad():
+            self._optimiser.update_weights([parameter.grad for parameter in self._parameters])
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return the moments of each parameter, and the number of steps, where it counts."""
+        return self._optimiser.list_moments([each.value for each in self._optimiser.variables])
+
+
+class KerasTrainer(TorchTrainer):
+    """The parameters of a model of Keras, and an optimiser of Keras."""
+
+    def read_moments(self) -> tuple[Any, ...]:
+        """Return what the optimiser keeps of each parameter, and the number of its steps, where it counts them."""
+        return self._optimiser.read_moments()

@@ -19,7 +19,7 @@ from workers.arrays import Array, cast_floating, widen_values
 from workers.dropout import prepare_without
 from workers.errors import Unsupported
 from workers.frameworks import check_output_types, classify_denormals, is_defined_by, pair_settings, tensorflow_saved
-from workers.frameworks.tensorflow_training import TensorFlowTrainer
+from workers.frameworks.tensorflow_training import TensorFlowTrainer, choose_update
 from workers.interfaces import (
     Allocated,
     HasDropout,
@@ -233,8 +233,11 @@ class Framework:
             return make_forward_step(model)
         if self._cell.task == "backward":
             return make_backward_step(model)
-        self.trainer = trainer = TensorFlowTrainer(model, self._cell.task)
+        self.trainer = trainer = self._make_trainer(model)
         return make_training_step(model, trainer)
+
+    def _make_trainer(self, model: Any) -> TensorFlowTrainer:
+        return TensorFlowTrainer(model, choose_update(model, self._cell.task))
 
     def _keep_prepared(self, step: Step) -> Step:
         self.prepared = step

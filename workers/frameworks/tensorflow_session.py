@@ -86,7 +86,7 @@ class Framework(tensorflow2.Framework):
             return build_forward(model, feeds)
         if self._cell.task == "backward":
             return build_backward(model, feeds)
-        trainer = TensorFlowTrainer(model, self._cell.task)
+        trainer = self._make_trainer(model)
         method = "training_loss" if isinstance(model, HasTrainingLoss) else "loss"
         loss = convert_method(model, method)(model, *feeds)
         updates = trainer.apply_gradients(build_gradients(loss, model))

@@ -22,11 +22,11 @@ class Update(Protocol):
 class TensorFlowTrainer:
     """A model's variables, and the update that moves them."""
 
-    def __init__(self, model: Any, task: Task) -> None:
+    def __init__(self, model: Any, update: Update) -> None:
         weights, running = list(model.weights), list(model.running if isinstance(model, HasRunning) else ())
         self.returned = list(model.all_variables) if isinstance(model, HasAllVariables) else [*weights, *running]
-        self._update = choose_update(model, weights, task)
-        self.moments = self._update.variables
+        self._update = update
+        self.moments = update.variables
         self.variables = [*weights, *running, *self.moments]
         # Copies, because training changes the variables themselves.
         self._first = [tf.identity(variable) for variable in self.variables]
@@ -49,8 +49,9 @@ class TensorFlowTrainer:
             variable.assign(first)
 
 
-def choose_update(model: Any, weights: Sequence[Any], task: Task) -> Update:
-    """Choose the update that a task asks for."""
+def choose_update(model: Any, task: Task) -> Update:
+    """Choose the update of a model's weights that a task asks for."""
+    weights = list(model.weights)
     if task == OWN_TRAINING:
         return OptimiserUpdate(model.make_optimiser(), weights)
     return MomentumUpdate(weights) if task == "train-sgd" else AdaptiveUpdate(weights, task)

@@ -260,9 +260,12 @@ class Framework:
             return make_forward_step(call)
         if self._cell.task == "backward":
             return make_backward_step(call, [each for each in model.parameters() if each.requires_grad])
-        assert self._make_optimiser is not None, "a model without an optimiser of its own has one of the fixed tasks"
-        self.trainer = TorchTrainer(model, self._make_optimiser, self._running)
+        self.trainer = self._make_trainer(model)
         return self.trainer.make_step(call)
+
+    def _make_trainer(self, model: Any) -> TorchTrainer:
+        assert self._make_optimiser is not None, "a model without an optimiser of its own has one of the fixed tasks"
+        return TorchTrainer(model, self._make_optimiser, self._running)
 
     @property
     def saves_code(self) -> bool:

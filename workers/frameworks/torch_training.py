@@ -26,6 +26,7 @@ OPTIMISERS: dict[Task, Callable[..., Any]] = {
 class TorchTrainer:
     """A model's parameters and buffers, and the optimiser that updates them.
 
+    `make_optimiser` makes it of the parameters: one of `torch.optim`, or an object with its `zero_grad` and `step`.
     `running` are the names and shapes of the reference's statistics, which some of the buffers hold; None: all do.
     """
 

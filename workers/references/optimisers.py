@@ -1,8 +1,8 @@
 """The update rules of training, as formulas for any array with operators.
 
 So NumPy's reference, TensorFlow and JAX do literally the same arithmetic. PyTorch uses `torch.optim`, whose formulas
-these are (torch/optim/sgd.py, adam.py and adamw.py: the epsilon is added after the bias correction). After three steps
-its weights must match the reference's.
+these are (torch/optim/sgd.py, adam.py and adamw.py: the epsilon is added after the bias correction). Keras uses
+`keras.optimizers`. After three steps their weights must match the reference's.
 """
 
 from collections.abc import Callable, Mapping

@@ -122,6 +122,8 @@ TRAINED = [
     *(Job(*mode, "rnn", "train-sgd", parameters=FOUR) for mode in MODES if mode in TRAINERS and mode[1] != "trace"),
     Job("torch", "compile", "mlp", "train-sgd"),
     *(Job(*mode, "mlp", "train-adamw") for mode in MODES if mode[1] in ("eager", "function", "jit")),
+    *(Job("keras", mode, "mlp", "train-adamw") for mode in ("torch", "tensorflow-function", "jax-jit")),
+    Job("keras", "torch-compile", "mlp", "train-sgd"),
     Job("tensorflow", "session", "mlp", "train-adamw"),
 ]
 RIGHT = [job for job in BACKWARD if job != BAKED_IN] + [FIXED, *FORWARD, *FROZEN, *COMPILED, *TRAINED]
@@ -140,6 +142,7 @@ QUICK = [
     Job("torch", "script-optimized", "mlp", "forward"),
     Job("torch", "eager", "mlp", "train-adam"),
     Job("numpy", "eager", "mlp", "train-adamw"),
+    Job("keras", "torch", "mlp", "train-adamw"),
     Job("jax", "jit", "rnn", "train-sgd", parameters=FOUR),
 ]
 
