@@ -574,8 +574,11 @@ FRAMEWORKS: tuple[Framework, ...] = (
         requirement="tinygrad==0.14.0",
         environment="tinygrad",
         start_s=2.0,
-        variables=THREAD_VARIABLES | {"DEV": "CPU", "NUM_CPU_THREADS": "{threads}", "PARALLEL": "0"},
-        caches={"cold": {"CACHEDB": "{cache}/tinygrad/kernels.db"}, "warm": {"CACHEDB": "{cache}/tinygrad/kernels.db"}},
+        variables=THREAD_VARIABLES | {"NUM_CPU_THREADS": "{threads}", "PARALLEL": "0"},
+        caches={
+            "cold": {"CACHEDB": "{cache}/tinygrad/kernels.db", "CACHELEVEL": "0"},
+            "warm": {"CACHEDB": "{cache}/tinygrad/kernels.db", "CACHELEVEL": "2"},
+        },
         dtypes=NUMPY_DTYPES,
         cannot=TINYGRAD_TRAINING,
         modes=(

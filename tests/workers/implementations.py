@@ -34,6 +34,8 @@ MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "keras_torch": {"torch": ("forward", "backward")},
     "keras_tensorflow": {"tensorflow": ("forward", "backward")},
     "keras_jax": {"jax-jit": ("backward",)},
+    "numba": {"njit": ("forward", "backward"), "njit-parallel": ("forward", "backward")},
+    "tinygrad": {"lazy": ("forward", "backward"), "jit": ("forward", "backward")},
 }
 BATCH = 3
 

@@ -52,18 +52,19 @@ class Framework:
             raise Unsupported(missing)
         # A template has imported tinygrad before its job was given a folder.
         helpers.CACHEDB = os.environ.get("CACHEDB", helpers.CACHEDB)
+        helpers.DEV.value = CPU
         Device[CPU].synchronize()
 
     def read_settings(self) -> Sequence[Setting]:
         tiny = np.full(4, np.finfo(np.float32).tiny, np.float32) * np.float32(0.5)
         asked = {"device": CPU}
         if self._cell.track == "parity":
-            asked |= {"parts of a kernel": "1", "processes that compile": "0", "search for kernels": "off"}
+            asked |= {"parts of a kernel": "1", "processes beside it that compile": "0", "search for kernels": "off"}
         got = {
             "device": Device.DEFAULT,
             "renderer": type(Device[CPU].renderer).__name__,
             "parts of a kernel": str(helpers.NUM_CPU_THREADS.value),
-            "processes that compile": str(helpers.PARALLEL.value),
+            "processes beside it that compile": str(helpers.PARALLEL.value),
             "search for kernels": str(helpers.BEAM.value or "off"),
             "denormals": classify_denormals(float(tiny[0])),
         }
