@@ -110,6 +110,12 @@ FORWARD_ONLY: dict[Task, str] = dict.fromkeys(
 
 # The type promotion of Keras turns float64 into float32 on every backend but TensorFlow.
 DEMOTED_DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
+NUMBA_TRAINING: dict[Task, str] = dict.fromkeys(
+    TRAINING_TASKS, "Numba has no optimisers, and none are written for it here; choose --tasks forward,backward"
+)
+TINYGRAD_TRAINING: dict[Task, str] = dict.fromkeys(
+    TRAINING_TASKS, "steps by optimisers of tinygrad are not built in yet; choose --tasks forward,backward"
+)
 
 # Requirements of every worker, by package.
 WORKER_REQUIREMENTS = {"numpy": "numpy", "pydantic": "pydantic>=2.10", "autograd": "autograd>=1.9"}
@@ -561,6 +567,72 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 name="eager",
                 summary="the reference itself: plain NumPy with hand-written gradients",
                 unsaved="its computation is Python source; only its weights could be saved",
+            ),
+        ),
+    ),
+    Framework(
+        name="numba",
+        title="Numba",
+        package="numba",
+        distributions=("numba", "llvmlite", "scipy"),
+        requirement="numba==0.68.1",
+        beside=("scipy>=1.14",),  # matrix products in compiled functions are those of SciPy, which it does not require
+        environment="numba",
+        start_s=4.0,
+        variables=THREAD_VARIABLES | {BLAS: "{threads}", "NUMBA_NUM_THREADS": "{threads}"},
+        dtypes=NUMPY_DTYPES,
+        cannot=NUMBA_TRAINING,
+        modes=(
+            Mode(
+                name="njit",
+                summary="numba.njit: loops over NumPy arrays, compiled by LLVM before the first call",
+                unsaved="compiled code stays in the process",
+                compile_s=2,
+            ),
+            Mode(
+                name="njit-fastmath",
+                summary="numba.njit with fastmath=True: sums may be taken in any order",
+                sibling="njit",
+                unsaved="compiled code stays in the process",
+                compile_s=2,
+            ),
+            Mode(
+                name="njit-parallel",
+                summary="numba.njit with parallel=True: loops over examples are shared by threads",
+                sibling="njit",
+                unsaved="compiled code stays in the process",
+                compile_s=5,
+            ),
+        ),
+    ),
+    Framework(
+        name="tinygrad",
+        package="tinygrad",
+        requirement="tinygrad==0.14.0",
+        environment="tinygrad",
+        start_s=2.0,
+        variables=THREAD_VARIABLES | {"NUM_CPU_THREADS": "{threads}", "PARALLEL": "0"},
+        caches={
+            "cold": {"CACHEDB": "{cache}/tinygrad/kernels.db", "CACHELEVEL": "0"},
+            "warm": {"CACHEDB": "{cache}/tinygrad/kernels.db", "CACHELEVEL": "2"},
+        },
+        dtypes=NUMPY_DTYPES,
+        cannot=TINYGRAD_TRAINING,
+        modes=(
+            Mode(
+                name="lazy",
+                summary="tinygrad as written: each call schedules and fuses its operations, and runs compiled kernels",
+                unsaved="compiled kernels stay in tinygrad's cache",
+                cached=True,
+                compile_s=2,
+            ),
+            Mode(
+                name="jit",
+                summary="tinygrad's TinyJit: replays the kernels that the second call has run; for one shape",
+                sibling="lazy",
+                unsaved="compiled kernels stay in tinygrad's cache",
+                cached=True,
+                compile_s=2,
             ),
         ),
     ),

@@ -134,6 +134,16 @@ def judge_results(spec: JobSpec, ended: Ended) -> Ended:
     return replace(ended, output=b"".join(line + b"\n" for line in [*ended.output.splitlines()[:-1], judged]))
 
 
+def find_missing(framework: str, mode: str) -> str:
+    """Return the package or the program that a mode needs and that is not installed; empty if there is none."""
+    needed = [framework, mode.partition("-")[0]] if framework == "keras" else [framework]
+    missing = [package for package in needed if package != "synthetic" and find_spec(package) is None]
+    by_inductor = framework in ("torch", "keras") and mode.startswith(("compile", "torch-compile", "aot"))
+    programs = ["g++"] * by_inductor + ["clang"] * (framework == "tinygrad")
+    missing += [program for program in programs if shutil.which(program) is None]
+    return missing[0] if missing else ""
+
+
 # Frameworks that take long to import, and whose import starts no thread.
 SLOW_IMPORTS = ("torch", "tensorflow", "jax", "keras")
 
@@ -162,19 +172,14 @@ def python() -> Python:
 def reported() -> Reported:
     """Run each cell once, and keep its report for all tests that check it.
 
-    Skip if the framework is not installed, or no compiler for a mode of PyTorch that needs one. This test must not
-    import the framework, which a report does not need here.
+    Skip if the framework is not installed, or no compiler for a mode that needs one. This test must not import the
+    framework, which a report does not need here.
     """
     kept: dict[str, Report] = {}
 
     def of(spec: JobSpec) -> Report:
-        name = spec.cell.framework
-        needed = [name, spec.cell.mode.partition("-")[0]] if name == "keras" else [name]
-        for package in needed:
-            if package != "synthetic" and find_spec(package) is None:
-                pytest.skip(f"{package} is not installed")
-        if spec.cell.mode.startswith(("compile", "torch-compile", "aot")) and shutil.which("g++") is None:
-            pytest.skip("g++ is not installed")
+        if missing := find_missing(spec.cell.framework, spec.cell.mode):
+            pytest.skip(f"{missing} is not installed")
         if spec.cell.id not in kept:
             kept[spec.cell.id] = run_worker(spec).report
         return kept[spec.cell.id]

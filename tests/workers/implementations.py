@@ -35,6 +35,8 @@ MODES: dict[str, dict[str, tuple[Task, ...]]] = {
     "keras_torch": {"torch": ("forward", "backward", "train-sgd", "train-adam")},
     "keras_tensorflow": {"tensorflow": ("forward", "backward", "train-adam")},
     "keras_jax": {"jax-jit": ("forward", "backward", "train-adam")},
+    "numba": {"njit": ("forward", "backward"), "njit-parallel": ("forward", "backward")},
+    "tinygrad": {"lazy": ("forward", "backward"), "jit": ("forward", "backward")},
 }
 BATCH = 3
 

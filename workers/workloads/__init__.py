@@ -4,6 +4,8 @@
 results. `torch.py`, `tensorflow.py` and so on hold a class `Model(parameters, weights)`. A model is called with a set
 of inputs and has a method `loss` for the same inputs. Read these files to judge whether a comparison is fair.
 
+Numba has no models: `numba.py` holds the functions that `workers/frameworks/numba.py` describes.
+
 A user's workload is such a folder too, or an installed package: `workers/problem/location.py` finds it.
 
 Weights whose names begin with `running_` are statistics of a normalisation and have no gradients. If training updates

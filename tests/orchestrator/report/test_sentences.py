@@ -158,6 +158,8 @@ TITLES = {
     "executorch": "ExecuTorch",
     "iree": "IREE",
     "numpy": "NumPy",
+    "numba": "Numba",
+    "tinygrad": "tinygrad",
     "synthetic": "synthetic",
 }
 

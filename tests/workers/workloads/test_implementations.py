@@ -2,11 +2,14 @@
 
 import json
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+from schemas.workloads import OPERATIONS
 from tests.workers import implementations
-from tests.workers.conftest import run_process
+from tests.workers.conftest import find_missing, run_process
+from workers import workloads
 
 # Workloads that every run of the suite tries: layers, a loop over time, and a reduction.
 FEW = ("mlp", "rnn", "softmax")
@@ -18,7 +21,9 @@ CANNOT = {
     "torch:trace tree_lstm": "wrong",
     "torch:trace early_exit": "wrong",
     "keras:jax-jit early_exit": "unsupported",
+    "tinygrad:jit rnn": "unsupported",
 }
+WORKLOADS = Path(workloads.__file__).parent
 
 
 @pytest.mark.long
@@ -39,6 +44,8 @@ def find_surprises(framework: str, *only: str) -> list[dict[str, object]]:
     for part in framework.split("_"):
         if find_spec(part) is None:
             pytest.skip(f"{part} is not installed")
+    if missing := find_missing(framework.partition("_")[0], next(iter(implementations.MODES[framework]))):
+        pytest.skip(f"{missing} is not installed")
     ended = run_process(["-m", "tests.workers.implementations", framework, *only], b"", {}, timeout_s=900)
     told = [json.loads(line) for line in ended.output.splitlines() if line.startswith(b"{")]
     cells = [cell for cell in implementations.cells(framework) if not only or cell.workload in only]
@@ -52,7 +59,20 @@ def find_surprises(framework: str, *only: str) -> list[dict[str, object]]:
 def due(name: str) -> str:
     """Return the known outcome of a cell."""
     mode, workload, _ = name.split()
+    if not (WORKLOADS / workload / f"{mode.partition(':')[0]}.py").is_file():
+        return "unsupported"
     return CANNOT.get(f"{mode} {workload}", "right")
+
+
+def test_only_numba_and_tinygrad_lack_workloads_and_both_have_every_operation() -> None:
+    lacking = {
+        (name, cell.workload)
+        for name in implementations.MODES
+        for cell in implementations.cells(name)
+        if due(f"{cell.framework}:- {cell.workload} -") == "unsupported"
+    }
+    assert {name for name, _ in lacking} == {"numba", "tinygrad"}
+    assert {workload for _, workload in lacking}.isdisjoint({*FEW, *(operation.name for operation in OPERATIONS)})
 
 
 def test_only_what_exists_is_known_to_fail() -> None:
