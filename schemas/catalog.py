@@ -554,6 +554,26 @@ FRAMEWORKS: tuple[Framework, ...] = (
         ),
     ),
     Framework(
+        name="tract",
+        package="tract",
+        requirement="tract==0.23.9",
+        environment="tract",
+        start_s=0.6,
+        variables=THREAD_VARIABLES,
+        dtypes=("float32",),
+        exporter="torch",
+        also_needs=TORCH_TO_ONNX,
+        cannot=FORWARD_ONLY,
+        modes=(
+            Mode(
+                name="plan",
+                summary="a runnable plan of the model that torch.onnx.export wrote",
+                saves="ONNX file",
+                suffix=".onnx",
+            ),
+        ),
+    ),
+    Framework(
         name="numpy",
         title="NumPy",
         package="numpy",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FRAMEWORKS = {"torch", "tensorflow", "jax", "keras", "onnxruntime", "openvino", "numba", "tinygrad"}
+FRAMEWORKS = {"torch", "tensorflow", "jax", "keras", "onnxruntime", "openvino", "numba", "tinygrad", "tract"}
 
 
 def files(package: str) -> list[Path]:

@@ -157,6 +157,7 @@ TITLES = {
     "litert": "LiteRT",
     "executorch": "ExecuTorch",
     "iree": "IREE",
+    "tract": "tract",
     "numpy": "NumPy",
     "numba": "Numba",
     "tinygrad": "tinygrad",

@@ -26,6 +26,7 @@ MODES = {
     "litert": "interpreter",
     "executorch": "xnnpack",
     "iree": "compiled",
+    "tract": "plan",
 }
 PREPARED_IN = {
     "onnxruntime": ["load"],
@@ -33,6 +34,7 @@ PREPARED_IN = {
     "litert": ["load"],
     "executorch": ["load"],
     "iree": ["load"],
+    "tract": ["load", "compile"],
 }
 KNOWN = {framework.name: framework for framework in FRAMEWORKS if framework.name in MODES}
 FIXED = {"fixed_length": 1}
@@ -274,6 +276,27 @@ def test_irees_driver_has_a_pool_only_for_several_threads(
     assert (settings["driver"], settings["threads of IREE's pool"]) == (driver, pool)
     assert [setting for setting in found.settings if not setting.honoured] == []
     assert found.verification.reason == ""
+
+
+def test_tract_says_what_it_cannot_load_by_the_node_and_the_last_cause(
+    spec: Spec, export: Export, work: "Work"
+) -> None:
+    job = spec("tract", "gather_scatter")
+    last = work(job.model_copy(update={"artefact": export(job)})).events[-1]
+    assert isinstance(last, Failure)
+    assert last.outcome == "unsupported"
+    assert last.reason.startswith("tract cannot load it: Failed analyse for node #")
+    assert last.reason.endswith(": Impossible to unify F32 with F64")
+
+
+def test_tract_is_unsupported_for_several_threads(spec: Spec, export: Export, work: "Work") -> None:
+    artefact = export(spec("tract", "mlp"))
+    last = work(spec("tract", "mlp", threads=2).model_copy(update={"artefact": artefact})).events[-1]
+    assert isinstance(last, Failure)
+    assert (last.outcome, last.reason) == (
+        "unsupported",
+        "tract runs a model in the calling thread alone; choose --threads 1",
+    )
 
 
 def test_without_equal_settings_a_session_is_as_shipped(spec: Spec, export: Export, work: "Work") -> None:
