@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.benchmarks.support import NOT_TRIED, CellName, list_all_workloads, read_support
 from tests.workers import implementations
 from tests.workers.conftest import run_process
 
@@ -53,6 +54,20 @@ def due(name: str) -> str:
     """Return the known outcome of a cell."""
     mode, workload, _ = name.split()
     return CANNOT.get(f"{mode} {workload}", "right")
+
+
+def test_the_table_of_support_agrees_with_what_is_known() -> None:
+    entries, workloads = read_support().entries, list_all_workloads()
+    names = [
+        CellName(f"{cell.framework}:{cell.mode}", cell.workload, cell.task)
+        for framework in implementations.MODES
+        for cell in implementations.cells(framework)
+        if cell.task in ("forward", "backward") and cell.workload in workloads
+    ]
+    known = {name: due(" ".join(name)).replace("right", "measured") for name in names}
+    assert len(known) > len(workloads)
+    told = {name: entries[name].outcome for name in names}
+    assert {name: outcome for name, outcome in told.items() if outcome not in (known[name], NOT_TRIED)} == {}
 
 
 def test_only_what_exists_is_known_to_fail() -> None:
