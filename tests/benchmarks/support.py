@@ -228,6 +228,10 @@ def format_summary(support: Support) -> str:
         f"Of {counts.total():,} cells, {counts['right']:,} are right, {counts['failed']:,} have another outcome, "
         f"{counts['carried']:,} are carried over and {counts['untried']:,} are not tried."
     )
+    if counts["carried"]:
+        lines.append(
+            "Those in parentheses are from the documentation of an earlier version, and no run confirms them here."
+        )
     lines.append("[Support](support.md) has the outcome of each cell, its reason, and the versions.")
     return "\n".join(lines) + "\n"
 

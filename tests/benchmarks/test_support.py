@@ -250,6 +250,11 @@ def test_the_summary_counts_each_kind_of_entry(make_support: MakeSupport) -> Non
     )
 
 
+def test_the_summary_explains_parentheses_only_where_it_has_some(make_support: MakeSupport) -> None:
+    assert "in parentheses" in format_summary(make_support({CellName(MODE, "mlp", "forward"): CARRIED}))
+    assert "in parentheses" not in format_summary(make_support())
+
+
 @pytest.mark.parametrize("page", ["", OPENING, CLOSING, CLOSING + OPENING])
 def test_a_page_without_its_markers_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match=r"the page has no lines .*; put them under a heading"):
