@@ -267,9 +267,9 @@ def make_entry(record: JobRecord) -> Entry:
 
 
 def tidy_reason(reason: str) -> str:
-    """Return a reason in one line without what differs from run to run: folders, addresses, and a long tail."""
+    """Return a reason in one line, without folders, addresses and numbers of objects, and without a long tail."""
     text = re.sub(r"(?<![\w.])/(?:[\w.+@-]+/)+", "", " ".join(reason.split()))
-    text = re.sub(r"0x[0-9a-f]{6,}", "0x…", text)
+    text = re.sub(r"0x[0-9a-f]{6,}|\d{9,}|(?<=_)\d+(?=\[)", "…", text)
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rstrip()} …"
 
 
