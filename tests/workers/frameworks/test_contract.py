@@ -10,6 +10,7 @@ import pytest
 from schemas.catalog import FRAMEWORKS
 from schemas.event import Report
 from schemas.judging import CONTINUED
+from tests.benchmarks.support import NOT_TRIED, TASKS, CellName, read_support
 from tests.selection import mark_long
 from tests.workers.conftest import find_missing
 
@@ -300,3 +301,13 @@ def test_a_loop_that_was_not_traced_is_right_on_a_longer_and_on_a_shorter_sequen
     length = job.parameters.get("length", 16)
     others = {f"inputs of shape ({steps}, 3, 10) (3, 20)" for steps in (length + 3, length // 2)}
     assert {check.inputs for check in run(job).verification.checks if check.passed} >= others
+
+
+def test_the_table_of_support_agrees_with_what_these_jobs_are_expected_to_be() -> None:
+    entries, compared = read_support().entries, 0
+    for job in [*RIGHT, BAKED_IN]:
+        if job.task in TASKS and job.dtype == "float32" and not job.parameters:
+            entry = entries[CellName(f"{job.framework}:{job.mode}", job.workload, job.task)]
+            assert entry.outcome in ("wrong" if job == BAKED_IN else "measured", NOT_TRIED), job
+            compared += entry.outcome != NOT_TRIED
+    assert compared >= len(BACKWARD)

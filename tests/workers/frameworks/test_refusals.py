@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.event import Failure
+from tests.benchmarks.support import NOT_TRIED, CellName, read_support
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
@@ -101,3 +102,10 @@ def test_without_pythons_headers_inductors_modes_say_so(tmp_path: Path) -> None:
     assert "has none: install them" in find_missing_tool(str(compiler), tmp_path)
     (tmp_path / "Python.h").write_text("")
     assert find_missing_tool(str(compiler), tmp_path) == ""
+
+
+def test_the_table_of_support_agrees_with_what_is_refused() -> None:
+    entries = read_support().entries
+    for each in REFUSED:
+        entry = entries[CellName(f"torch:{each.mode}", each.workload, each.task)]
+        assert entry.outcome in ("unsupported", NOT_TRIED), each

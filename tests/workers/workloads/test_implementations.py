@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.workloads import OPERATIONS
+from tests.benchmarks.support import NOT_TRIED, CellName, list_all_workloads, read_support
 from tests.workers import implementations
 from tests.workers.conftest import find_missing, run_process
 from workers import workloads
@@ -73,6 +74,20 @@ def test_only_numba_and_tinygrad_lack_workloads_and_both_have_every_operation() 
     }
     assert {name for name, _ in lacking} == {"numba", "tinygrad"}
     assert {workload for _, workload in lacking}.isdisjoint({*FEW, *(operation.name for operation in OPERATIONS)})
+
+
+def test_the_table_of_support_agrees_with_what_is_known() -> None:
+    entries, workloads = read_support().entries, list_all_workloads()
+    names = [
+        CellName(f"{cell.framework}:{cell.mode}", cell.workload, cell.task)
+        for framework in implementations.MODES
+        for cell in implementations.cells(framework)
+        if cell.task in ("forward", "backward") and cell.workload in workloads
+    ]
+    known = {name: due(" ".join(name)).replace("right", "measured") for name in names}
+    assert len(known) > len(workloads)
+    told = {name: entries[name].outcome for name in names}
+    assert {name: outcome for name, outcome in told.items() if outcome not in (known[name], NOT_TRIED)} == {}
 
 
 def test_only_what_exists_is_known_to_fail() -> None:
