@@ -32,8 +32,8 @@ RIGHT: Final = "measured"
 NOT_TRIED: Final = "not tried"
 TASKS: Final[tuple[Task, ...]] = ("forward", "backward")
 
-# The suites that contain each workload once, in the order of the tables.
-SHOWN_SUITES: Final = ("question", "static", "dynamic", "operations")
+# The suites with a table each, in their order: together they contain every workload.
+SHOWN_SUITES: Final = ("question", "static", "dynamic", "generation", "operations")
 
 
 class CellName(NamedTuple):
@@ -113,6 +113,12 @@ def list_workloads(suite: str) -> list[str]:
     """List the workloads of a suite, each once."""
     found = next(each for each in SUITES if each.name == suite)
     return [*dict.fromkeys(text.partition(":")[0] for text in found.workloads)]
+
+
+def list_shown_workloads(suite: str) -> list[str]:
+    """List the workloads of a suite that no table of a suite before it has."""
+    before = {each for other in SHOWN_SUITES[: SHOWN_SUITES.index(suite)] for each in list_workloads(other)}
+    return [each for each in list_workloads(suite) if each not in before]
 
 
 def list_all_workloads() -> list[str]:
@@ -320,7 +326,7 @@ def number_reasons(support: Support) -> dict[str, int]:
         for suite in SHOWN_SUITES
         for task in TASKS
         for each in list_modes()
-        for workload in list_workloads(suite)
+        for workload in list_shown_workloads(suite)
     )
     named = (support.entries[cell].reason for cell in cells if cell in support.entries)
     return {reason: number for number, reason in enumerate(dict.fromkeys(filter(None, named)), start=1)}
@@ -328,7 +334,7 @@ def number_reasons(support: Support) -> dict[str, int]:
 
 def format_table(support: Support, suite: str, task: Task, numbers: Mapping[str, int]) -> str:
     """Return the table of one suite and task, with a row for each mode and a column for each workload."""
-    workloads = list_workloads(suite)
+    workloads = list_shown_workloads(suite)
     lines = [f"| mode | {' | '.join(f'`{workload}`' for workload in workloads)} |", "|---" * (len(workloads) + 1) + "|"]
     for each in list_modes():
         mode = name_mode(*each)

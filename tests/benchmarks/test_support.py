@@ -28,7 +28,7 @@ from tests.benchmarks.support import (
     format_versions,
     list_all_workloads,
     list_due_cells,
-    list_workloads,
+    list_shown_workloads,
     number_reasons,
     put_summary,
     read_support,
@@ -114,7 +114,7 @@ def test_both_pages_are_made_of_the_data_file(support: Support) -> None:
 
 
 def test_the_tables_show_every_workload_of_all_suites_once() -> None:
-    shown = [workload for suite in SHOWN_SUITES for workload in list_workloads(suite)]
+    shown = [workload for suite in SHOWN_SUITES for workload in list_shown_workloads(suite)]
     assert sorted(shown) == ALL
 
 

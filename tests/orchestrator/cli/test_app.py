@@ -268,7 +268,7 @@ def test_options_override_what_a_file_says(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sweep", "--frameworks", "torhc"], "did you mean torch?"),
+        (["sweep", "--frameworks", "torhc"], "did you mean torch or tract?"),
         (["sweep", "--frameworks", "numpy", "--workloads", "mlp:dept=3"], "did you mean depth?"),
         (["sweep", "--frameworks", "numpy", "--dtype", "bfloat16"], "nothing to run: numpy does not compute in"),
         (["sweep", "--frameworks", "numpy", "--baseline", "numpy"], "did you mean numpy:eager?"),
@@ -296,7 +296,7 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_made(
 
 def test_a_mistake_is_the_same_in_a_real_process(tmp_path: Path) -> None:
     said = run(tmp_path, "sweep", "--frameworks", "torhc")
-    assert said == Said(ExitCode.USAGE, "", "error: unknown framework 'torhc'; did you mean torch?\n")
+    assert said == Said(ExitCode.USAGE, "", "error: unknown framework 'torhc'; did you mean torch or tract?\n")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_runs_are_those_of_the_folder_that_was_named(complete: Complete, runs: l
 
 
 def test_the_last_of_several_frameworks_is_completed_with_its_modes(complete: Complete) -> None:
-    assert complete("sweep", "--frameworks", "numpy:eager,nu") == ["numpy:eager,numpy"]
+    assert complete("sweep", "--frameworks", "numpy:eager,nump") == ["numpy:eager,numpy"]
     assert {"jax", "jax:eager", "jax:jit"} <= set(complete("plan", "--frameworks", "ja"))
     assert complete("plan", "--baseline", "numpy") == ["numpy", "numpy:eager"]
 
@@ -120,7 +120,7 @@ def test_bash_completes_the_command_after_its_completion_was_installed(tmp_path:
         COMP_WORDS=(plumbline show lat) COMP_CWORD=2
         _plumbline_completion plumbline
         echo "${COMPREPLY[@]}"
-        COMP_WORDS=(plumbline sweep --frameworks num) COMP_CWORD=3
+        COMP_WORDS=(plumbline sweep --frameworks nump) COMP_CWORD=3
         _plumbline_completion plumbline
         echo "${COMPREPLY[@]}"
         complete -p plumbline

@@ -19,7 +19,7 @@ MakePlan = Callable[..., Plan]
 @pytest.mark.parametrize(
     ("axes", "said", "sentence"),
     [
-        ({"frameworks": ["torhc"]}, {}, "unknown framework 'torhc'; did you mean torch?"),
+        ({"frameworks": ["torhc"]}, {}, "unknown framework 'torhc'; did you mean torch or tract?"),
         ({"frameworks": ["torch:scirpt"]}, {}, "unknown mode of torch 'scirpt'; did you mean script"),
         ({"frameworks": ["numpy:zzz"]}, {}, "unknown mode of numpy 'zzz'; valid: eager"),
         ({"workloads": ["rn_cell"]}, {}, "unknown workload 'rn_cell'; did you mean rnn_cell"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IMPLEMENTED = [each for each in WORKLOADS if each.name != "synthetic"]
 
 # Those with blocks of one class in a list, and their number at the default sizes.
-REGIONS = {"gpt": 2, "transformer_encoder": 2, "resnet": 4}
+REGIONS = {"gpt": 2, "gpt_steps": 2, "transformer_encoder": 2, "resnet": 4}
 
 
 def make_block(width: int = 4) -> object:
