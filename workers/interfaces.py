@@ -189,6 +189,11 @@ class ReusesOutputs(Protocol):
     def reuses_outputs(self) -> bool:
         """True if this cell's step does."""
 
+
+@runtime_checkable
+class CopiesOutputs(Protocol):
+    """A framework that can keep what a later call would overwrite."""
+
     def copy_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return outputs that later calls leave alone."""
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas.event import Generation
-from workers.interfaces import ReusesOutputs, Step
+from workers.errors import Unsupported
+from workers.interfaces import CopiesOutputs, ReusesOutputs, Step
 from workers.measurement.growth import read_kept_bytes
 
 if TYPE_CHECKING:
@@ -43,11 +44,16 @@ def repeat_calls(framework: "Framework", step: Step, calls: int) -> Step:
     """Return a step that calls this one in a loop; a single call needs none.
 
     Outputs that the next call would overwrite are copied, as a program has to that calls in a loop.
+
+    Raises:
+        Unsupported: nothing copies them.
     """
     if calls == 1:
         return step
     if not (isinstance(framework, ReusesOutputs) and framework.reuses_outputs):
         return LoopedStep(step, calls)
+    if not isinstance(framework, CopiesOutputs):
+        raise Unsupported("its calls overwrite the outputs of earlier calls, which a loop still needs")
 
     def call_and_copy(*inputs: Any) -> tuple[Any, ...]:
         return framework.copy_outputs(step(*inputs))

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.event import Generation
 from schemas.job import JobSpec
+from workers.errors import Unsupported
 from workers.measurement import generation
 from workers.measurement.generation import LoopedStep, measure_generation, repeat_calls, repeat_like
 
@@ -56,6 +57,17 @@ def test_a_step_that_is_called_once_is_itself() -> None:
     assert isinstance(again, LoopedStep)
     assert again.calls == 4
     assert repeat_like(plain, step, step) is step  # type: ignore[arg-type]
+
+
+class OverwritesAlone(Waits):
+    """A framework whose step overwrites its outputs, and that cannot copy them."""
+
+    reuses_outputs = True
+
+
+def test_a_loop_over_outputs_that_nothing_copies_is_unsupported() -> None:
+    with pytest.raises(Unsupported, match="overwrite the outputs of earlier calls, which a loop still needs"):
+        repeat_calls(OverwritesAlone(), Counter(), 2)  # type: ignore[arg-type]
 
 
 class Overwrites(Waits):
