@@ -14,4 +14,4 @@ class Model:
         return (x + self.b).softmax(axis=-1)
 
     def loss(self, x: Tensor) -> Tensor:
-        return (self.width * self(x)).square().mean()
+        return (self.width * self(x)).square().mean(axis=-1).mean()
