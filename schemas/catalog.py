@@ -594,7 +594,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         name="numba",
         title="Numba",
         package="numba",
-        distributions=("numba", "llvmlite", "scipy"),
+        distributions=("numba", "llvmlite"),
         requirement="numba==0.68.1",
         beside=("scipy>=1.14",),  # matrix products in compiled functions are those of SciPy, which it does not require
         environment="numba",
