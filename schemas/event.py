@@ -306,8 +306,8 @@ class Growth(Model):
 class Generation(Model):
     """Loops of a model that generates, after all timing: the times of their calls, each waited for, by position.
 
-    `anonymous` is the memory in bytes, as in `Growth`, before one more loop and after each of its calls. Empty: the
-    kernel does not count it.
+    `anonymous` is the memory in bytes, as in `Growth`, before one more loop and at its end, while its state is kept.
+    Empty: the kernel does not count it.
     """
 
     calls_ns: tuple[tuple[PositiveInt, ...], ...] = Field(min_length=1, description="a list for each loop")

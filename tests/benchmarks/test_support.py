@@ -63,7 +63,7 @@ def make_support() -> MakeSupport:
 
 @pytest.fixture
 def describe(make_support: MakeSupport) -> Describe:
-    """What the summary says of the forward pass of a mode, whose workloads are right but for these."""
+    """Return the summary of the forward pass of a mode whose workloads are right but for these."""
 
     def tell(others: Mapping[str, Entry]) -> str:
         named = {CellName(MODE, workload, "forward"): entry for workload, entry in others.items()}

@@ -94,11 +94,11 @@ class Framework:
 
     def _make_step(self, model: Any, weights: list[Tensor]) -> Step:
         if self._cell.task == "forward":
-            return lambda *inputs: realise(to_tuple(model(*inputs)))
+            return lambda *inputs: realise_outputs(to_tuple(model(*inputs)))
 
         def compute_gradients(*inputs: Any) -> tuple[Any, ...]:
             loss = model.loss(*inputs)
-            return realise((loss, *loss.gradient(*weights)))
+            return realise_outputs((loss, *loss.gradient(*weights)))
 
         return compute_gradients
 
@@ -110,7 +110,7 @@ class Framework:
         return len(to_program_cache)
 
     def copy_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return realise(tuple(output.clone() for output in outputs))
+        return realise_outputs(tuple(output.clone() for output in outputs))
 
     def to_numpy(self, outputs: tuple[Any, ...]) -> list[Array]:
         check_output_types(outputs, Tensor)
@@ -119,7 +119,7 @@ class Framework:
         return [widen_values(array) for array in arrays]
 
 
-def realise(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def realise_outputs(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Compute lazy outputs, and return them."""
     check_output_types(outputs, Tensor)
     Tensor.realize(*outputs)

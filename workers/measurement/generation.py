@@ -12,11 +12,11 @@ from workers.measurement.growth import read_kept_bytes
 if TYPE_CHECKING:
     from workers.interfaces import Framework
 
-# Loops end after this time, but not before the fewest are made.
+# No loop begins after this time, so that a job of long loops does not miss its deadline.
 LONGEST_NS = 1_000_000_000
-FEWEST_LOOPS, MOST_LOOPS = 3, 50
+MOST_LOOPS = 50
 
-# All loops together keep so many times at most, unless the fewest have more.
+# All loops together keep so many times at most, unless the first alone has more.
 MOST_TIMES = 5_000
 
 
@@ -72,13 +72,13 @@ def measure_generation(
     input_sets: Sequence[tuple[Any, ...]],
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> Generation:
-    """Time each call of several loops, and read the memory after each call of one more.
+    """Time each call of several loops, and read the memory before and after one more.
 
     Every call is waited for, as by a user who reads each token.
     """
     loops, begun = list[tuple[int, ...]](), clock()
-    most = max(FEWEST_LOOPS, min(MOST_LOOPS, MOST_TIMES // step.calls))
-    while len(loops) < FEWEST_LOOPS or (len(loops) < most and clock() - begun < LONGEST_NS):
+    most = min(MOST_LOOPS, MOST_TIMES // step.calls)
+    while not loops or (len(loops) < most and clock() - begun < LONGEST_NS):
         loops.append(time_calls(framework, step, input_sets[len(loops) % len(input_sets)], clock))
     return Generation(calls_ns=tuple(loops), anonymous=read_memory(framework, step, input_sets[0]))
 
@@ -98,12 +98,16 @@ def time_calls(
 
 
 def read_memory(framework: "Framework", step: LoopedStep, inputs: Sequence[Any]) -> tuple[int, ...]:
-    """Read the memory before a loop and after each of its calls; nothing if the kernel does not count it."""
-    found = [read_kept_bytes()]
-    for _ in range(step.calls if found[0] else 0):
-        outputs = step.step(*inputs)
+    """Read the memory before a loop and after its last call; nothing if the kernel does not count it.
+
+    What the last call returns beside its result is still there: the state has its full size.
+    """
+    before, state = read_kept_bytes(), inputs
+    if not before:
+        return ()
+    for _ in range(step.calls):
+        outputs = step.step(*state)
         framework.synchronise(outputs)
-        inputs = outputs[1:]
-        del outputs  # only the inputs of the next call are kept
-        found.append(read_kept_bytes())
-    return tuple(found) if found[0] else ()
+        state = outputs[1:]
+        del outputs  # of a call, only the state is kept
+    return before, read_kept_bytes()

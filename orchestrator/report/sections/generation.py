@@ -16,9 +16,6 @@ from orchestrator.report.values import interval_to_dict
 
 TITLE = "Calls of a loop, by position"
 
-# A loop on a prompt of another length that takes so many times as long has compiled something.
-COSTLY_RATIO = 3.0
-
 
 def build_tables(group: Group) -> Iterator[Table]:
     """Yield the table of one group; none if its calls are no loops."""
@@ -67,21 +64,13 @@ def format_other_prompt(result: Result) -> str:
 
 
 def describe_generation(group: Group) -> Iterator[str]:
-    """Yield the modes in which later calls of a loop take longer, and those that compile for another prompt."""
+    """Yield the modes in which later calls of a loop take longer."""
     for result, found in list_generating(group):
         if found.calls > 2 and 1 < found.growth.low <= found.growth.high < math.inf:
             ends = f"{found.growth.low:.2f}–{found.growth.high:.2f}"
             yield (
                 f"{result.label}: the last of {found.calls} calls takes {found.growth.estimate:.2f} times as long as "
                 f"the second ({ends}), as its state has grown."
-            )
-        other = result.new_shapes
-        if other is not None and other.first_ns.estimate > COSTLY_RATIO * other.later_ns.estimate:
-            counted = f" and compiles {other.compilations} times" if other.compilations else ""
-            first, later = (format_duration(each.estimate) for each in (other.first_ns, other.later_ns))
-            yield (
-                f"{result.label}: the first loop on a prompt of another length takes {first}{counted}; the next one "
-                f"takes {later}."
             )
 
 
