@@ -14,11 +14,23 @@ from workers.interfaces import Parameters
 State = tuple[Array, Array, Array]
 
 
-class Model:
+class Decoder:
     def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
         self.weights = weights
         self.steps = parameters["steps"]
 
+    def looked_up(self, token: Array) -> tuple[Array, Array, Array]:
+        x = self.weights["E"][token]
+        return x, (x @ self.weights["W_k"].T)[:, None], (x @ self.weights["W_v"].T)[:, None]
+
+    def scores(self, x: Array, keys: Array, values: Array, is_filled: Array | None = None) -> Array:
+        looks = jnp.einsum("bnw,bw->bn", keys, x @ self.weights["W_q"].T) / x.shape[1] ** 0.5
+        shares = nn.softmax(looks, where=is_filled)
+        seen = jnp.einsum("bn,bnw->bw", shares, values)
+        return (x + seen @ self.weights["W_o"].T) @ self.weights["U"].T
+
+
+class Model(Decoder):
     def __call__(self, prompt: Array) -> Array:
         x = self.weights["E"][prompt[:, :-1]]
         keys, values = x @ self.weights["W_k"].T, x @ self.weights["W_v"].T
@@ -46,16 +58,6 @@ class Model:
         room = [(0, 0), (0, self.steps), (0, 0)]
         state = (token, jnp.pad(keys, room), jnp.pad(values, room))
         return lax.scan(step, state, jnp.arange(filled, filled + self.steps))[1]
-
-    def looked_up(self, token: Array) -> tuple[Array, Array, Array]:
-        x = self.weights["E"][token]
-        return x, (x @ self.weights["W_k"].T)[:, None], (x @ self.weights["W_v"].T)[:, None]
-
-    def scores(self, x: Array, keys: Array, values: Array, is_filled: Array | None = None) -> Array:
-        looks = jnp.einsum("bnw,bw->bn", keys, x @ self.weights["W_q"].T) / x.shape[1] ** 0.5
-        shares = nn.softmax(looks, where=is_filled)
-        seen = jnp.einsum("bn,bnw->bw", shares, values)
-        return (x + seen @ self.weights["W_o"].T) @ self.weights["U"].T
 
     def loss(self, prompt: Array) -> Array:
         scores = self(prompt)

@@ -7,7 +7,7 @@ from workers.arrays import Array
 from workers.interfaces import Parameters
 
 
-class Model:
+class Decoder:
     def __init__(self, parameters: Parameters, weights: dict[str, keras.KerasTensor]) -> None:
         vocabulary, width, self.steps = (parameters[name] for name in ("vocabulary", "width", "steps"))
         self.root = width**0.5
@@ -23,6 +23,12 @@ class Model:
         for variable, weight in zip(self.weights, [table, *map(ops.transpose, rest)], strict=True):
             variable.assign(weight)
 
+    def to_reference(self, arrays: list[Array]) -> list[Array]:
+        table, *rest = arrays
+        return [table, *(each.T for each in rest)]
+
+
+class Model(Decoder):
     def __call__(self, prompt: keras.KerasTensor) -> keras.KerasTensor:
         x, token = self.table(prompt[:, :-1]), prompt[:, -1]
         keys, values, scores = self.key(x), self.value(x), []
@@ -39,7 +45,3 @@ class Model:
     def loss(self, prompt: keras.KerasTensor) -> keras.KerasTensor:
         scores = self(prompt)
         return ops.mean(ops.logsumexp(scores, axis=2) - ops.max(scores, axis=2))
-
-    def to_reference(self, arrays: list[Array]) -> list[Array]:
-        table, *rest = arrays
-        return [table, *(each.T for each in rest)]

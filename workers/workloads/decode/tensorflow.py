@@ -5,13 +5,15 @@ import tensorflow as tf
 from workers.interfaces import Parameters
 
 
-class Model(tf.Module):
+class Decoder(tf.Module):
     def __init__(self, parameters: Parameters, weights: dict[str, tf.Tensor]) -> None:
         super().__init__()
         self.steps, self.width = parameters["steps"], parameters["width"]
         self.weights = [tf.Variable(weight) for weight in weights.values()]
         self.E, self.W_q, self.W_k, self.W_v, self.W_o, self.U = self.weights
 
+
+class Model(Decoder):
     def __call__(self, prompt: tf.Tensor) -> tf.Tensor:
         x, token = tf.gather(self.E, prompt[:, :-1]), prompt[:, -1]
         keys, values = tf.tensordot(x, self.W_k, [[2], [1]]), tf.tensordot(x, self.W_v, [[2], [1]])

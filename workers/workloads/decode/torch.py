@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from workers.interfaces import Parameters
 
 
-class Model(nn.Module):
+class Decoder(nn.Module):
     def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
         super().__init__()
         self.steps = parameters["steps"]
@@ -18,6 +18,8 @@ class Model(nn.Module):
         self.W_o = nn.Parameter(weights["W_o"])
         self.U = nn.Parameter(weights["U"])
 
+
+class Model(Decoder):
     def forward(self, prompt: Tensor) -> Tensor:
         x, token = F.embedding(prompt[:, :-1], self.E), prompt[:, -1:]
         keys, values = F.linear(x, self.W_k), F.linear(x, self.W_v)

@@ -4,28 +4,12 @@ Every kernel is the transpose of the reference's.
 """
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from workers.arrays import Array
-from workers.interfaces import Parameters
+from workers.workloads.decode.keras import Decoder
 
 
-class Model:
-    def __init__(self, parameters: Parameters, weights: dict[str, keras.KerasTensor]) -> None:
-        vocabulary, width = parameters["vocabulary"], parameters["width"]
-        self.root = width**0.5
-        self.table = layers.Embedding(vocabulary, width)
-        self.query, self.key, self.value, self.out = (layers.Dense(width, use_bias=False) for _ in range(4))
-        self.scores = layers.Dense(vocabulary, use_bias=False)
-        self.table.build()
-        dense = (self.query, self.key, self.value, self.out, self.scores)
-        for layer in dense:
-            layer.build((None, width))
-        self.weights = [variable for layer in (self.table, *dense) for variable in layer.trainable_variables]
-        table, *rest = weights.values()
-        for variable, weight in zip(self.weights, [table, *map(ops.transpose, rest)], strict=True):
-            variable.assign(weight)
-
+class Model(Decoder):
     def __call__(
         self, tokens: keras.KerasTensor, keys: keras.KerasTensor, values: keras.KerasTensor
     ) -> tuple[keras.KerasTensor, ...]:
@@ -37,7 +21,3 @@ class Model:
         seen = ops.einsum("bk,bkw->bw", ops.softmax(looks), values)
         scores = self.scores(last + self.out(seen))
         return scores, ops.cast(ops.argmax(scores, axis=1, keepdims=True), tokens.dtype), keys, values
-
-    def to_reference(self, arrays: list[Array]) -> list[Array]:
-        table, *rest = arrays
-        return [table, *(each.T for each in rest)]

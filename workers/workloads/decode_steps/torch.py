@@ -1,22 +1,13 @@
 """One step of a decoder in PyTorch: its cache grows by concatenation."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from workers.interfaces import Parameters
+from workers.workloads.decode.torch import Decoder
 
 
-class Model(nn.Module):
-    def __init__(self, parameters: Parameters, weights: dict[str, Tensor]) -> None:
-        super().__init__()
-        self.E = nn.Parameter(weights["E"])
-        self.W_q = nn.Parameter(weights["W_q"])
-        self.W_k = nn.Parameter(weights["W_k"])
-        self.W_v = nn.Parameter(weights["W_v"])
-        self.W_o = nn.Parameter(weights["W_o"])
-        self.U = nn.Parameter(weights["U"])
-
+class Model(Decoder):
     def forward(self, tokens: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x = F.embedding(tokens, self.E)
         keys = torch.cat([keys, F.linear(x, self.W_k)], dim=1)

@@ -6,10 +6,19 @@ from jax import Array, nn
 from workers.interfaces import Parameters
 
 
-class Model:
+class Transformer:
     def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
         self.weights, self.layers, self.heads = weights, parameters["layers"], parameters["heads"]
 
+    def norm(self, x: Array, name: str) -> Array:
+        standard = nn.standardize(x, axis=-1, epsilon=1e-5)
+        return standard * self.weights[f"gain{name}"] + self.weights[f"shift{name}"]
+
+    def linear(self, x: Array, name: str) -> Array:
+        return x @ self.weights[f"W{name}"].T + self.weights[f"b{name}"]
+
+
+class Model(Transformer):
     def __call__(self, tokens: Array) -> Array:
         x = self.weights["E"][tokens[:, :-1]] + self.weights["P"]
         for block in range(self.layers):
@@ -25,13 +34,6 @@ class Model:
         scores = jnp.einsum("bqhw,bkhw->bhqk", q, k) * q.shape[-1] ** -0.5
         shares = nn.softmax(jnp.where(jnp.tri(length, dtype=bool), scores, -jnp.inf))
         return jnp.einsum("bhqk,bkhw->bqhw", shares, v).reshape(batch, length, width)
-
-    def norm(self, x: Array, name: str) -> Array:
-        standard = nn.standardize(x, axis=-1, epsilon=1e-5)
-        return standard * self.weights[f"gain{name}"] + self.weights[f"shift{name}"]
-
-    def linear(self, x: Array, name: str) -> Array:
-        return x @ self.weights[f"W{name}"].T + self.weights[f"b{name}"]
 
     def loss(self, tokens: Array) -> Array:
         log_p = nn.log_softmax(self(tokens))

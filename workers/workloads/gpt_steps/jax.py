@@ -9,17 +9,15 @@ from jax import Array, lax, nn
 from jax.core import Tracer
 
 from workers.interfaces import Parameters
-from workers.workloads.gpt.jax import Model as Whole
+from workers.workloads.gpt.jax import Transformer
 
 
-class Model(Whole):
+class Model(Transformer):
     def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
         super().__init__(parameters, weights)
         self.steps = parameters["steps"]
 
-    def __call__(  # type: ignore[override]
-        self, tokens: Array, keys: Array, values: Array, place: Array | None = None
-    ) -> tuple[Array, ...]:
+    def __call__(self, tokens: Array, keys: Array, values: Array, place: Array | None = None) -> tuple[Array, ...]:
         is_compiled, new = isinstance(tokens, Tracer), tokens.shape[1]
         if place is None:
             place = jnp.asarray(keys.shape[3])

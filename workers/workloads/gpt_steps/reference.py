@@ -18,7 +18,10 @@ from workers.interfaces import Parameters, Shapes
 from workers.references.formulas import gelu_by_tanh, layer_norm
 from workers.references.generation import name_picks, run_loop
 from workers.workloads.decode.reference import softmax
+from workers.workloads.decode_steps.reference import inputs
 from workers.workloads.gpt import reference as gpt
+
+__all__ = ["inputs"]
 
 # The prompt and the context of the inputs that are verified beside the timed ones are longer by so much.
 MORE_TOKENS, MORE_CONTEXT = 3, 2
@@ -37,11 +40,6 @@ def shapes(parameters: Parameters, batch: int) -> tuple[Shapes, ...]:
         ((batch, tokens), *[(layers, batch, heads, cached, width)] * 2)
         for tokens, cached in ((prompt, context), *others)
     )
-
-
-def inputs(parameters: Parameters, rng: np.random.Generator, shapes: Shapes) -> tuple[Array, ...]:
-    tokens, *cache = shapes
-    return rng.integers(parameters["vocabulary"], size=tokens), *(rng.standard_normal(shape) for shape in cache)
 
 
 def forward(

@@ -2,16 +2,10 @@
 
 import tensorflow as tf
 
-from workers.interfaces import Parameters
+from workers.workloads.gpt.tensorflow import Transformer
 
 
-class Model(tf.Module):
-    def __init__(self, parameters: Parameters, weights: dict[str, tf.Tensor]) -> None:
-        super().__init__()
-        self.layers, self.heads, self.head_width = (parameters[name] for name in ("layers", "heads", "head_width"))
-        self.weights = [tf.Variable(weight) for weight in weights.values()]
-        self.named = dict(zip(weights, self.weights, strict=True))
-
+class Model(Transformer):
     def __call__(
         self, tokens: tf.Tensor, keys: tf.Tensor, values: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -25,7 +19,7 @@ class Model(tf.Module):
             each = tf.reshape(inner, [*tokens.shape[:1], -1, 3, self.heads, self.head_width])
             q, k, v = tf.unstack(tf.transpose(each, [2, 0, 3, 1, 4]))
             made.append((tf.concat([keys[block], k], axis=2), tf.concat([values[block], v], axis=2)))
-            x = x + self.linear(self.attention(q, *made[-1], is_seen), f"_{block}_o")
+            x = x + self.linear(self.look(q, *made[-1], is_seen), f"_{block}_o")
             inner = self.linear(self.norm(x, f"_{block}_1"), f"_{block}_1")
             x = x + self.linear(tf.nn.gelu(inner, approximate=True), f"_{block}_2")
         scores = tf.matmul(self.norm(x[:, -1], ""), self.named["E"], transpose_b=True)
@@ -33,15 +27,8 @@ class Model(tf.Module):
         token = tf.argmax(scores, axis=1, output_type=tokens.dtype)[:, tf.newaxis]
         return scores, token, longer_keys, longer_values
 
-    def attention(self, q: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, is_seen: tf.Tensor) -> tf.Tensor:
+    def look(self, q: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, is_seen: tf.Tensor) -> tf.Tensor:
         scores = tf.matmul(q, keys, transpose_b=True) * self.head_width**-0.5
         shares = tf.nn.softmax(tf.where(is_seen, scores, tf.constant(float("-inf"), q.dtype)))
         seen = tf.transpose(tf.matmul(shares, values), [0, 2, 1, 3])
         return tf.reshape(seen, [*seen.shape[:1], -1, self.heads * self.head_width])
-
-    def norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        return tf.nn.batch_normalization(x, mean, variance, self.named[f"shift{name}"], self.named[f"gain{name}"], 1e-5)
-
-    def linear(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        return tf.tensordot(x, self.named[f"W{name}"], [[2], [1]]) + self.named[f"b{name}"]
