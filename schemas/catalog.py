@@ -140,6 +140,22 @@ INDUCTOR_CACHES: dict[Cache, dict[str, str]] = {
 # What a process needs that saves Inductor's caches or loads them. A cold cache is still private to its job.
 INDUCTOR_CACHES_ON = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "0"}
 
+
+def make_inductor_mode(name: str, summary: str) -> Mode:
+    """Return a mode of PyTorch that compiles in its first call, and whose caches can be saved."""
+    return Mode(
+        name=name,
+        summary=summary,
+        saves="Inductor caches",
+        suffix=".bin",
+        holds_code=True,
+        file_variables=INDUCTOR_CACHES_ON,
+        sibling="eager",
+        cached=True,
+        compile_s=30,
+    )
+
+
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         name="torch",
@@ -190,38 +206,16 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 sibling="eager",
                 deprecated=TORCHSCRIPT,
             ),
-            Mode(
-                name="compile",
-                summary="torch.compile: compiled by Inductor in the first call, and again for each new shape",
-                saves="Inductor caches",
-                suffix=".bin",
-                holds_code=True,
-                file_variables=INDUCTOR_CACHES_ON,
-                sibling="eager",
-                cached=True,
-                compile_s=30,
+            make_inductor_mode(
+                "compile", "torch.compile: compiled by Inductor in the first call, and again for each new shape"
             ),
-            Mode(
-                name="compile-dynamic",
-                summary="torch.compile with dynamic=True: compiled for dynamic shapes, where the model allows it",
-                saves="Inductor caches",
-                suffix=".bin",
-                holds_code=True,
-                file_variables=INDUCTOR_CACHES_ON,
-                sibling="eager",
-                cached=True,
-                compile_s=30,
+            make_inductor_mode(
+                "compile-dynamic",
+                "torch.compile with dynamic=True: compiled for dynamic shapes, where the model allows it",
             ),
-            Mode(
-                name="compile-max-autotune",
-                summary="torch.compile with mode=max-autotune: keeps the fastest of several kernels for each product",
-                saves="Inductor caches",
-                suffix=".bin",
-                holds_code=True,
-                file_variables=INDUCTOR_CACHES_ON,
-                sibling="eager",
-                cached=True,
-                compile_s=30,
+            make_inductor_mode(
+                "compile-max-autotune",
+                "torch.compile with mode=max-autotune: keeps the fastest of several kernels for each product",
             ),
             Mode(
                 name="compile-reduce-overhead",
@@ -229,16 +223,9 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 unsaved="it replays CUDA graphs, which no file holds",
                 sibling="eager",
             ),
-            Mode(
-                name="compile-regional",
-                summary="torch.compile of each block of a repeated kind, so that equal blocks share one compiled graph",
-                saves="Inductor caches",
-                suffix=".bin",
-                holds_code=True,
-                file_variables=INDUCTOR_CACHES_ON,
-                sibling="eager",
-                cached=True,
-                compile_s=30,
+            make_inductor_mode(
+                "compile-regional",
+                "torch.compile of each block of a repeated kind, so that equal blocks share one compiled graph",
             ),
             Mode(
                 name="aot-compile",

@@ -1,21 +1,22 @@
 """The code that a publication's run measured: built in, or a user's workload whose files are published with it."""
 
 import hashlib
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
-from orchestrator.export.publication.contents import Contents, is_known_name
+from orchestrator.export.publication.contents import Contents, Refusal, is_known_name
 from orchestrator.export.publication.disclosure import CODE_PATTERNS, find_disclosure
 from orchestrator.export.publication.neutral import CODE_FOLDER, name_code_folder
 from orchestrator.records.store import job_name
 from schemas.catalog import FRAMEWORKS
-from schemas.code import MAX_BYTES, UnreadableCode, hash_workload_code, list_code_files
-from schemas.job import JobSpec
+from schemas.code import MAX_BYTES, WORKLOAD_FILE, UnreadableCode, hash_workload_code, list_code_files
+from schemas.job import Cell, JobSpec
 from schemas.record import JobRecord
-from schemas.workloads import WORKLOADS
+from schemas.workloads import WORKLOADS, WorkloadFile
 
 MODES: Final = frozenset((framework.name, mode.name) for framework in FRAMEWORKS for mode in framework.modes)
 BUILT_IN: Final = frozenset(workload.name for workload in WORKLOADS)
@@ -32,6 +33,7 @@ def find_code_faults(found: Contents, run: Run) -> Iterator[str]:
             yield f"{cell.workload} is no workload of this program, and no code is published for it"
     for record in run.records:
         yield from find_foreign_code(record.spec)
+        yield from find_false_loop(found, record.spec)
     # Of all cells, with records or without: a cell's code becomes part of a name in the site.
     due = {name_code_folder(cell): cell.code for cell in run.manifest.cells if cell.code}
     for folder, code in due.items():
@@ -52,6 +54,28 @@ def find_foreign_code(spec: JobSpec) -> Iterator[str]:
         or spec.model is not None
     ):
         yield f"{job_name(spec)} ran code that is not published"
+
+
+def find_false_loop(found: Contents, spec: JobSpec) -> Iterator[str]:
+    """Yield a sentence if a timed call did not call the model as often as its workload says."""
+    name = read_loop(found, spec.cell)
+    if spec.loop != (spec.cell.parameters.get(name) if name else 1):
+        yield f"{job_name(spec)} called the model {spec.loop} times, which is not what its workload says"
+
+
+def read_loop(found: Contents, cell: Cell) -> str:
+    """Return the parameter that counts the calls of a cell's model; empty: it is called once.
+
+    Raises:
+        Refusal: the workload's own file cannot be read.
+    """
+    if not cell.code:
+        return next((known.loop for known in WORKLOADS if known.name == cell.workload), "")
+    place = f"{name_code_folder(cell)}/{WORKLOAD_FILE}"
+    try:
+        return WorkloadFile.model_validate(tomllib.loads(found.read_bytes(place).decode())).loop
+    except ValueError as error:  # of TOML, of UTF-8 and of the schema
+        raise Refusal(f"{place} is no file of a workload: {str(error)[:200]}") from error
 
 
 def find_code_file_faults(found: Contents, name: str, due: dict[str, str]) -> Iterator[str]:

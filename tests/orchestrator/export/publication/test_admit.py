@@ -453,6 +453,10 @@ def measure_own_code(found: list[JobRecord]) -> list[JobRecord]:
     return [change(found[0], spec=found[0].spec.model_dump(mode="json") | {"source_dir": "code/mlp"}), *found[1:]]
 
 
+def call_less_often(found: list[JobRecord]) -> list[JobRecord]:
+    return [change(found[0], spec=found[0].spec.model_dump(mode="json") | {"loop": 2}), *found[1:]]
+
+
 def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
     settings = [Setting(name="threads", asked="1", got="8").model_dump()]
     return [change_report(found[0], settings=settings), *found[1:]]
@@ -491,6 +495,7 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (disclose(build_info="x" * 20_001), "has a text of 20001 characters in result.build_info"),
         (load_a_plug_in, "ran code of the plug-in fast.numpy, which is not published"),
         (measure_own_code, "ran code that is not published"),
+        (call_less_often, "called the model 2 times, which is not what its workload says"),
     ],
 )
 def test_a_forgery_is_refused_with_its_own_sentence(

@@ -348,6 +348,30 @@ def test_with_code_the_files_of_a_workload_are_published_and_their_hash_is_the_c
     assert read_tree(publish(Store(made), tmp_path / "again", with_code=True)) == read_tree(made)
 
 
+@pytest.mark.parametrize(("loop", "is_right"), [(12, True), (1, False), (3, False)])
+def test_a_loop_of_published_code_has_as_many_calls_as_its_file_says(tmp_path: Path, loop: int, is_right: bool) -> None:
+    run, folder = own_run(tmp_path)
+    (folder / "workload.toml").write_text('loop = "steps"\n[parameters.steps]\ndefault = 12\n')
+    looped = {"code": hash_workload_code(folder), "parameters": {"steps": 12}}
+    records = [changed(each, cell=each.spec.cell.model_dump() | looped, loop=loop) for each in run.read_records()]
+    again = a_run_folder(tmp_path / "again", records)
+    if is_right:
+        assert decide_admission(publish(again, tmp_path / "results", with_code=True), NOW).refusal == ""
+        return
+    with pytest.raises(UsageError, match=rf"called the model {loop} times, which is not what its workload says"):
+        publish(again, tmp_path / "results", with_code=True)
+
+
+def test_code_whose_file_is_no_workloads_is_refused(tmp_path: Path) -> None:
+    run, folder = own_run(tmp_path)
+    (folder / "workload.toml").write_text("loop = [")
+    code = hash_workload_code(folder)
+    records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
+    again = a_run_folder(tmp_path / "again", records)
+    with pytest.raises(UsageError, match=r"code/mine/workload.toml is no file of a workload: "):
+        publish(again, tmp_path / "results", with_code=True)
+
+
 def test_code_that_was_changed_after_publishing_is_refused(tmp_path: Path) -> None:
     made = publish(own_run(tmp_path)[0], tmp_path / "results", with_code=True)
     path = made / "code" / "mine" / "reference.py"
