@@ -52,7 +52,7 @@ def load_model(request: ModelRequest) -> Workload:
             summary=f"the model {source.title}",
             parameters=parameters,
             reference=framework,
-            loop=read_loop(source, parameters),
+            loop="" if request.test else read_loop(source, parameters),
             model=source,
             code=hash_model_code(source),
         )

@@ -80,6 +80,12 @@ def test_a_loop_that_no_size_counts_is_refused(tmp_path: Path, before: str, afte
         load(tmp_path)
 
 
+def test_a_test_may_have_a_variable_of_that_name(tmp_path: Path) -> None:
+    write(tmp_path, "import torch\nloop = 'asyncio'\n", "test_it.py")
+    case = {"node": "test_one", "folder": str(tmp_path)}
+    assert load(tmp_path, "test_it.py:one", test=case).loop == ""
+
+
 def test_a_framework_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     write(tmp_path, 'framework = "caffe"\n')
     with pytest.raises(UsageError, match=r"framework = 'caffe' is none; choose one of torch, tensorflow, jax"):
