@@ -1,7 +1,6 @@
 """The code that a publication's run measured: built in, or a user's workload whose files are published with it."""
 
 import hashlib
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from orchestrator.errors import UsageError
 from orchestrator.export.publication.contents import Contents, Refusal, is_known_name
 from orchestrator.export.publication.disclosure import CODE_PATTERNS, find_disclosure
 from orchestrator.export.publication.neutral import CODE_FOLDER, name_code_folder
+from orchestrator.files.toml import parse_toml
 from orchestrator.records.store import job_name
 from schemas.catalog import FRAMEWORKS
 from schemas.code import MAX_BYTES, WORKLOAD_FILE, UnreadableCode, hash_workload_code, list_code_files
@@ -73,8 +73,9 @@ def read_loop(found: Contents, cell: Cell) -> str:
         return next((known.loop for known in WORKLOADS if known.name == cell.workload), "")
     place = f"{name_code_folder(cell)}/{WORKLOAD_FILE}"
     try:
-        return WorkloadFile.model_validate(tomllib.loads(found.read_bytes(place).decode())).loop
-    except ValueError as error:  # of TOML, of UTF-8 and of the schema
+        text = found.read_bytes(place).decode()
+        return WorkloadFile.model_validate(parse_toml(Path(place), text)).loop
+    except (UsageError, ValueError) as error:  # of TOML, of UTF-8 and of the schema
         raise Refusal(f"{place} is no file of a workload: {str(error)[:200]}") from error
 
 
