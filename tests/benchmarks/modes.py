@@ -13,6 +13,7 @@ mode, the data file and the pages are written (see `tests.benchmarks.support`).
 import argparse
 import contextlib
 import dataclasses
+import os
 import re
 import sys
 from collections import defaultdict
@@ -71,6 +72,10 @@ NO_LIMIT_S: Final = 1e6
 # With the same weights and inputs, a failure has the same reason each time.
 SEED: Final = 1
 
+# Inductor takes the vector instructions of the machine for granted: each job would compile programs to try them, for
+# seven seconds, and their result is the same on one machine.
+VARIABLES: Final = {"TORCHINDUCTOR_VEC_ISA_OK": "1"}
+
 # Packages of every worker that have no part in the computation.
 UNTOLD: Final = {"pydantic", "autograd"}
 LONGEST_REASON: Final = 300
@@ -98,6 +103,7 @@ def main() -> None:
     parser.add_argument("--env", default=DEFAULT, help="as for `sweep` (default: the environment of each framework)")
     parser.add_argument("--not-tried", default="", metavar="REASON", help="enter cells without an entry, and run none")
     asked = parser.parse_args()
+    os.environ.update(VARIABLES)
     try:
         modes, workloads = choose_modes(asked.only), choose_workloads(asked.workloads)
         if asked.not_tried:
