@@ -1,5 +1,6 @@
 """Summaries of errors, and the places they came from."""
 
+import itertools
 import re
 import traceback
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,10 @@ ERROR_LINE = re.compile(r"[A-Z]\w*(Error|Exception): ")
 # TensorFlow names the node of a graph before the message.
 NODE_PREFIX = re.compile(r"^\{\{[^}]*\}\} ")
 
+# Or it comes before the node, with a number if there are several errors. What follows is where the node was made.
+NODE_LINE = "[[{{node "
+ROOT_ERROR = re.compile(r"^\(0\) [A-Z_]+: +")
+
 # The address of an object, which is another in every process.
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
@@ -52,10 +57,11 @@ def summarise_error(error: BaseException) -> str:
     told = unwrap_error(error)
     lines = list_message_lines(told)
     named = [line for line in lines if ERROR_LINE.match(line)]
+    roots = [ROOT_ERROR.sub("", line) for line, after in itertools.pairwise(lines) if after.startswith(NODE_LINE)]
     if quotes_source(told, lines):
         line = (named or lines[:1] or [""])[-1].removesuffix(":")
     else:
-        line = NODE_PREFIX.sub("", (named or lines or [""])[-1])
+        line = NODE_PREFIX.sub("", (named or roots[:1] or lines or [""])[-1])
     return ADDRESS.sub("", line if named else f"{type(told).__name__}: {line}")[:300]
 
 

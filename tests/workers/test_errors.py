@@ -32,6 +32,18 @@ from workers.errors import Malformed, is_out_of_memory, is_sibling_module, locat
         (TypeError("A bool was asked for.\nSee https://docs/errors"), "TypeError: A bool was asked for."),
         (KeyError("a\nb"), "KeyError: 'a\\nb'"),
         (ValueError("{{node MatMul_2}} Matrix size-incompatible"), "ValueError: Matrix size-incompatible"),
+        (
+            ValueError("Graph execution error:\n\n  File 'x', line 3\n\nOnly NHWC.\n\t [[{{node Pool}}]] [Op:__f_6]"),
+            "ValueError: Only NHWC.",
+        ),
+        (
+            ValueError("Node: 'Pool'\nOnly NHWC.\n\t [[{{node Pool}}]]\n\nOriginal stack trace:\n  File 'x', line 3\n"),
+            "ValueError: Only NHWC.",
+        ),
+        (
+            ValueError("2 root errors\n  (0) INTERNAL:  3 is not 4\n\t [[{{node A}}]]\n  (1) LATE:  no\n0 ignored."),
+            "ValueError: 3 is not 4",
+        ),
     ],
 )
 def test_an_error_is_its_type_and_the_last_line_of_what_it_says(error: Exception, line: str) -> None:

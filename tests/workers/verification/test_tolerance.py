@@ -1,7 +1,7 @@
 """Right results pass and wrong ones fail: the judgement of one tensor, calculated by hand."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -141,6 +141,57 @@ def test_a_loss_whose_terms_do_not_cancel_is_judged_on_itself() -> None:
     loss, _ = judged(Known(loss=100.0, gradient=1.0), 100.01, 1.0, task="backward", dtype="float32")
     assert loss.error == pytest.approx(1e-4)
     assert not loss.passed
+
+
+X_TO_SUM = np.random.default_rng(7).standard_normal(1 << 16).astype(np.float32)
+SQUARES = (X_TO_SUM * X_TO_SUM).astype(np.float32)
+
+
+def expecting_a_mean(count: Callable[[], int], dtype: Dtype = "float32") -> Expectation:
+    known = Known(loss=float(SQUARES.astype(np.float64).mean()), gradient=1.0)
+    evaluate = make_call_evaluator(cast("Reference", known), "backward", {}, {"w": np.array(1e-3)}, [np.ones(1)])
+    return Expectation(evaluate, dtype, count_summands=count)
+
+
+def add_one_by_one(values: Array) -> float:
+    return float(np.add.accumulate(values, dtype=np.float32)[-1] / np.float32(values.size))
+
+
+def test_a_loss_whose_numbers_are_added_one_by_one_is_right() -> None:
+    got = [np.array(add_one_by_one(SQUARES)), np.array(1.0)]
+    loss, _ = expecting_a_mean(lambda: SQUARES.size).check_tensors(got, "now")
+    assert loss.passed
+    assert loss.error is not None
+    assert 2e-6 < loss.error < loss.tolerance
+    assert loss.tolerance == pytest.approx(2.0**-24 * 2**8)
+    assert not expecting_a_mean(lambda: 1).check_tensors(got, "now")[0].passed
+
+
+@pytest.mark.parametrize("off", [1e-4, -1e-4, 1.6e-5])
+def test_a_loss_that_is_further_off_than_adding_explains_is_wrong(off: float) -> None:
+    exact = float(SQUARES.astype(np.float64).mean())
+    loss, gradient = expecting_a_mean(lambda: SQUARES.size).check_tensors(
+        [np.array(exact * (1 + off)), np.array(1.0)], "now"
+    )
+    assert not loss.passed
+    assert gradient.passed
+    assert gradient.tolerance == pytest.approx(4e-6)
+
+
+def test_numbers_are_counted_only_where_a_loss_in_float32_is_off() -> None:
+    counted = list[str]()
+
+    def count(dtype: str) -> int:
+        counted.append(dtype)
+        return 1 << 40
+
+    exact = float(SQUARES.astype(np.float64).mean())
+    right, off = [np.array(exact), np.array(1.0)], [np.array(exact * 1.01), np.array(1.0)]
+    assert expecting_a_mean(lambda: count("exact")).check_tensors(right, "now")[0].passed
+    assert not expecting_a_mean(lambda: count("float64"), "float64").check_tensors(off, "now")[0].passed
+    assert counted == []
+    (loss, _) = expecting_a_mean(lambda: count("float32")).check_tensors(off, "now")
+    assert (counted, loss.passed, loss.tolerance) == (["float32"], False, 1e-3)
 
 
 @pytest.mark.parametrize(
