@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from schemas.base import Model
 
-Tuning = Literal["none", "channels-last", "huge-pages", "jemalloc", "no-onednn", "tcmalloc"]
+Tuning = Literal["none", "channels-first", "channels-last", "huge-pages", "jemalloc", "no-onednn", "tcmalloc"]
 
 LIBRARY_VARIABLE: Final = "LD_PRELOAD"
 
@@ -30,6 +30,7 @@ def preload_library(library: str, package: str) -> TuningEntry:
 
 TUNINGS: Final[Mapping[Tuning, TuningEntry]] = {
     "none": TuningEntry(),
+    "channels-first": TuningEntry(frameworks=("torch", "tensorflow", "jax")),
     "channels-last": TuningEntry(frameworks=("torch",)),
     # The first is the C library's variable, the second that of PyTorch's own allocator.
     "huge-pages": TuningEntry(variables={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "THP_MEM_ALLOC_ENABLE": "1"}),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.job import Device, JobSpec
 from schemas.model_files import get_kind
-from workers import artefacts, frameworks, workloads
+from workers import artefacts, frameworks, images, workloads
 from workers.errors import Unsupported
 from workers.interfaces import (
     HasImplementation,
@@ -107,6 +107,7 @@ def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "P
     if spec.artefact is None and spec.model is not None:
         from workers import models
 
+        images.refuse_models(spec.cell.tuning)
         if spec.model.kind and isinstance(framework, OpensFiles) and not get_kind(spec.model.kind).is_cast:
             return framework.open_file(spec.model, problem.dtypes)
         return models.build_model(spec, spec.cell.framework, problem)

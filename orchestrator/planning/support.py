@@ -51,8 +51,8 @@ def explain_hardware(cell: Cell, framework: Framework) -> str:
 
 def explain_tuning(cell: Cell) -> str:
     """Explain why a cell cannot be tuned as asked, by its framework or on this machine; empty if it can."""
-    if cell.tuning == "channels-last" and cell.origin == "file":
-        return "a saved model keeps the memory format that it was saved with; leave out --origin"
+    if cell.tuning in ("channels-first", "channels-last") and cell.origin == "file":
+        return "a saved model keeps the order of channels that it was saved with; leave out --origin"
     able = TUNINGS[cell.tuning].frameworks
     if able and cell.framework not in able:
         return f"{cell.tuning} is a tuning of {join_names(able)}, not of {cell.framework}"

@@ -8,13 +8,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from orchestrator.machine.tunings import HUGE_PAGES, explain_missing_tuning
 from schemas.event import Failure, Report, Setting
 from schemas.job import JobSpec
 from schemas.tuning import LIBRARY_VARIABLE, TUNINGS, Tuning
+from workers import workloads
+from workers.images import arrange_images, arrange_shapes, restore_images
 from workers.measurement.memory import trim_heap
+from workers.problem.problem import problem_from_spec
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work
@@ -186,3 +190,86 @@ def test_onednn_is_off_where_that_was_asked_for_and_on_elsewhere(
 
 def test_the_c_library_is_the_one_that_is_asked_to_trim_here() -> None:
     assert hasattr(ctypes.CDLL(None), "malloc_trim") == trim_heap()
+
+
+IMAGES = ["cnn", "conv2d", "resnet"]
+FIRST_MODES = [
+    *(("torch", "eager"), ("tensorflow", "function"), ("jax", "jit")),
+    *(pytest.param("torch", mode, marks=pytest.mark.long) for mode in ("trace", "script")),
+    *(pytest.param("tensorflow", mode, marks=pytest.mark.long) for mode in ("eager", "session", "xla")),
+    pytest.param("jax", "eager", marks=pytest.mark.long),
+]
+
+
+def lacks_gradient(mode: str, workload: str) -> bool:
+    """Return whether TensorFlow's own kernels for the CPU have no gradient of this in NCHW.
+
+    It lacks those of convolutions with explicit padding, and without a graph that of max pooling.
+    """
+    return mode in ("eager", "function", "session") and (workload == "resnet" or (mode, workload) == ("eager", "cnn"))
+
+
+@pytest.mark.parametrize(
+    ("workload", "task"),
+    [
+        ("conv2d", "backward"),
+        ("resnet", "forward"),
+        *(pytest.param(name, "forward", marks=pytest.mark.long) for name in ("cnn", "conv2d")),
+        *(pytest.param(name, "backward", marks=pytest.mark.long) for name in ("cnn", "resnet")),
+        *(pytest.param(name, "train-sgd", marks=pytest.mark.long) for name in IMAGES),
+    ],
+)
+@pytest.mark.parametrize(("framework", "mode"), FIRST_MODES)
+def test_images_with_their_channels_first_give_the_same_results(
+    ask: "Ask", work: "Work", workload: str, framework: str, mode: str, task: str
+) -> None:
+    if find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    ended = work(tune(ask(framework, mode, workload, task=task, batch=3), "channels-first"))
+    if framework == "tensorflow" and task != "forward" and lacks_gradient(mode, workload):
+        failure = ended.events[-1]
+        assert isinstance(failure, Failure)
+        assert (failure.outcome, "only supports NHWC" in failure.reason) == ("raised", True)
+    else:
+        assert ended.report.verification.checks
+        assert ended.report.verification.reason == ""
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+@pytest.mark.parametrize("workload", IMAGES)
+def test_channels_first_are_how_images_and_kernels_lie_in_memory(ask: "Ask", workload: str) -> None:
+    import torch
+
+    from workers.frameworks.torch import Framework
+
+    spec = tune(ask("torch", "eager", workload, task="forward", batch=3), "channels-first")
+    problem = problem_from_spec(spec, "")
+    framework = Framework(spec.cell)
+    model = framework.build(workloads.import_implementation(workload, "torch", "", ""), problem.weights)
+    images, *_ = framework.arrays(problem.input_sets[0])
+    given = problem.input_sets[0][0]
+    assert tuple(images.shape) == (given.shape[0], given.shape[3], *given.shape[1:3])
+    assert images.is_contiguous()
+    kernels = [each if workload != "conv2d" else each.permute(3, 2, 0, 1) for each in model.parameters()]
+    four = [each for each in kernels if each.dim() == 4]
+    assert four
+    assert all(each.is_contiguous(memory_format=torch.contiguous_format) for each in four)
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_a_class_without_the_argument_has_one_order_of_axes(ask: "Ask", work: "Work") -> None:
+    failure = work(tune(ask("torch", "eager", "mlp"), "channels-first")).events[-1]
+    assert isinstance(failure, Failure)
+    assert failure.outcome == "unsupported"
+    assert failure.reason == "its Model takes no argument channels_first, so its images have one order of axes"
+
+
+def test_images_and_shapes_are_arranged_and_come_back() -> None:
+    images, labels = np.arange(120.0).reshape(2, 3, 4, 5), np.arange(2)
+    arranged = arrange_images([images, labels], "channels-first")
+    assert [each.shape for each in arranged] == [(2, 5, 3, 4), (2,)]
+    assert arranged[0].flags.c_contiguous
+    assert arrange_shapes([(None, 3, 4, 5), (None,)], "channels-first") == [(None, 5, 3, 4), (None,)]
+    back = restore_images(arranged, "channels-first")
+    assert all(np.array_equal(one, other) for one, other in zip(back, [images, labels], strict=True))
+    assert [each.shape for each in arrange_images([images], "channels-last")] == [(2, 3, 4, 5)]

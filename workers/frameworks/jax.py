@@ -18,6 +18,7 @@ from workers.arrays import Array, choose_dtype, is_floating, widen_values
 from workers.errors import Malformed
 from workers.frameworks import check_output_types, classify_denormals, jax_saved, pair_settings
 from workers.frameworks.jax_training import JaxTrainer, Update, choose_update, make_initial_state, make_training_step
+from workers.images import arrange_images, choose_arguments, restore_images
 from workers.interfaces import (
     Allocated,
     KeepsTypes,
@@ -95,6 +96,9 @@ class Framework:
         return jax.devices()[0].client.platform_version
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        return self._convert(arrange_images(values, self._cell.tuning))
+
+    def _convert(self, values: Sequence[Array]) -> tuple[Any, ...]:
         # Transfers are asynchronous too, and none may reach into a timed call.
         return tuple(jax.block_until_ready([jnp.array(value, self._choose_dtype(value)) for value in values]))
 
@@ -103,9 +107,9 @@ class Framework:
         return choose_dtype(value, jnp.dtype(self._cell.dtype)) if is_floating(value) else None
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        tensors = dict(zip(weights, self._convert(list(weights.values())), strict=True))
         kind = contract.find_model_class(implementation, self._cell.task)
-        make = partial(kind, self._cell.parameters)
+        make = partial(kind, self._cell.parameters, **choose_arguments(kind, self._cell.tuning))
         return FunctionalModel(make, select_trained(tensors), select_running(tensors), tuple(tensors))
 
     def read_state(self, implementation: Any, seed: int) -> dict[str, Array]:
@@ -204,6 +208,8 @@ class Framework:
         if self._checks_precision:
             check_precision([output.dtype for output in outputs], self._cell)
         arrays = [widen_values(output) for output in outputs]
+        if self._cell.task == "forward":
+            return restore_images(arrays, self._cell.tuning)
         # JAX's gradient of a complex number is the conjugate of the direction of ascent.
         return [array.conj() for array in arrays] if self._cell.task == "backward" else arrays
 

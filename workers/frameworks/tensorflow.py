@@ -20,6 +20,7 @@ from workers.dropout import prepare_without
 from workers.errors import Unsupported
 from workers.frameworks import check_output_types, classify_denormals, is_defined_by, pair_settings, tensorflow_saved
 from workers.frameworks.tensorflow_training import TensorFlowTrainer, choose_update
+from workers.images import arrange_images, choose_arguments, restore_images
 from workers.interfaces import (
     Allocated,
     HasDropout,
@@ -138,20 +139,25 @@ class Framework:
         return str(dict(tf.sysconfig.get_build_info()))
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        return self.convert_values(arrange_images(values, self._cell.tuning))
+
+    def convert_values(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        """Convert inputs or weights, whose axes stay in their order."""
         return tuple(tf.constant(cast_floating(value, self._dtype.as_numpy_dtype)) for value in values)
 
     def open_file(self, source: ModelSource, dtypes: Sequence[str]) -> Any:
         return tensorflow_saved.read_signature(source)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        tensors = dict(zip(weights, self.convert_values(list(weights.values())), strict=True))
         set_keras_dtype(self._cell.dtype)
         kind = contract.find_model_class(implementation, self._cell.task, alone=True)
+        further = choose_arguments(kind, self._cell.tuning)
         if contract.accepts_parameters_alone(kind):
             self.require_loading()
-            made = load_weights(kind(self._cell.parameters), tensors)
+            made = load_weights(kind(self._cell.parameters, **further), tensors)
         else:
-            made = kind(self._cell.parameters, tensors)
+            made = kind(self._cell.parameters, tensors, **further)
         kept = list_variables(made)
         dtypes = {each.name: getattr(each.dtype, "name", each.dtype) for each in kept}
         check_weight_precision(dtypes, self._cell, contract.find_place(type(made), "__init__"))
@@ -170,7 +176,9 @@ class Framework:
         return [*self._layout(arrays[: self._number]), *arrays[self._number :]]
 
     def convert_outputs(self, arrays: list[Array]) -> list[Array]:
-        """Convert the gradients in a step's outputs."""
+        """Convert images and gradients in a step's outputs."""
+        if self._cell.task == "forward":
+            return restore_images(arrays, self._cell.tuning)
         return [arrays[0], *self.to_reference(arrays[1:])] if self._cell.task == "backward" else arrays
 
     def require_loading(self) -> None:

@@ -34,7 +34,7 @@ class Framework(tensorflow2.Framework):
         super().__init__(cell)
         self._graph = tf.Graph()
 
-    def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+    def convert_values(self, values: Sequence[Array]) -> tuple[Any, ...]:
         return tuple(cast_floating(value, self._dtype.as_numpy_dtype) for value in values)
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:

@@ -44,6 +44,7 @@ from workers.frameworks.torch_mode import (
     require_capture,
 )
 from workers.frameworks.torch_training import OPTIMISERS, TorchTrainer
+from workers.images import arrange_images, choose_arguments, restore_images
 from workers.interfaces import (
     Allocated,
     HasKernelAxes,
@@ -159,6 +160,9 @@ class Framework:
         return torch.__config__.show()
 
     def arrays(self, values: Sequence[Array]) -> tuple[Any, ...]:
+        return self._convert(arrange_images(values, self._cell.tuning))
+
+    def _convert(self, values: Sequence[Array]) -> tuple[Any, ...]:
         dtypes = [getattr(torch, name) for name in self._dtypes] or [self._choose_dtype(value) for value in values]
         pairs = zip(values, dtypes, strict=True)
         return tuple(self._arrange(torch.tensor(value, dtype=dtype, device=self._device)) for value, dtype in pairs)
@@ -182,16 +186,17 @@ class Framework:
         return source
 
     def build(self, implementation: Any, weights: Mapping[str, Array]) -> Any:
-        tensors = dict(zip(weights, self.arrays(list(weights.values())), strict=True))
+        tensors = dict(zip(weights, self._convert(list(weights.values())), strict=True))
         self._kernel_axes = implementation.KERNEL_AXES if isinstance(implementation, HasKernelAxes) else ()
         self._running = {name: weight.shape for name, weight in select_running(weights).items()}
         # A module of a library makes its tensors in the default dtype, in its constructor and in its calls.
         torch.set_default_dtype(self._dtype)
         kind = contract.find_model_class(implementation, self._cell.task, alone=True)
+        further = choose_arguments(kind, self._cell.tuning)
         if contract.accepts_parameters_alone(kind):
-            made = torch_state.load_weights(kind(self._cell.parameters), tensors)
+            made = torch_state.load_weights(kind(self._cell.parameters, **further), tensors)
         else:
-            made = kind(self._cell.parameters, tensors)
+            made = kind(self._cell.parameters, tensors, **further)
         dtypes = {name: each.dtype for name, each in made.named_parameters()}
         check_weight_precision(dtypes, self._cell, contract.find_place(type(made), "__init__"))
         if self._cell.task != "forward":
@@ -365,6 +370,8 @@ class Framework:
         if self._cell.task != "forward":
             outputs = tuple(map(self._order_axes, outputs))
         arrays = [widen_values(to_dense(get_held_tensor(output))) for output in outputs]
+        if self._cell.task == "forward":
+            return restore_images(arrays, self._cell.tuning)
         return [arrays[0], *self.to_reference(arrays[1:])] if self._cell.task == "backward" else arrays
 
     def to_reference(self, arrays: list[Array]) -> list[Array]:

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from schemas.models import Likeness
 from workers import artefacts, contract, interfaces, workloads
 from workers.arrays import Array, cast_floating, is_floating
 from workers.frameworks import require_trainer
+from workers.images import arrange_shapes
 from workers.interfaces import (
     Framework,
     HasElements,
@@ -35,6 +37,7 @@ from workers.interfaces import (
     select_running,
     select_trained,
 )
+from workers.outputs import flatten_outputs
 from workers.problem.inputs import PathFunction, draw_sets
 from workers.problem.shape_stream import draw_stream
 from workers.problem.touched import count_in_results, count_touched
@@ -299,10 +302,11 @@ class Problem:
     def infer_axes(self) -> list[Shape]:
         """Return the shape of each input, with None for every axis whose size the inputs decide."""
         sets = [self.input_sets[0], *self.new_shapes.values()]
-        return [
+        shapes = [
             tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))
             for shapes in zip(*([value.shape for value in inputs] for inputs in sets), strict=True)
         ]
+        return arrange_shapes(shapes, self.cell.tuning)
 
     def hash_data(self) -> str:
         """Hash every byte of the data, so that two jobs can be shown to have computed the same."""
@@ -346,7 +350,8 @@ class Problem:
         begun_by = {name: compute_scale(each) for name, each in first.items()}
         begun_by[LOSS] = begun_by[f"{LOSS} of step 1"]
         evaluate = make_continuation_evaluator(*known, state, inputs, begun_by)
-        due = Expectation(evaluate, self.cell.dtype, trained=state[0], limit=MAX_LOSSY_TOLERANCE)
+        count = partial(self._count_outputs, inputs)
+        due = Expectation(evaluate, self.cell.dtype, trained=state[0], limit=MAX_LOSSY_TOLERANCE, count_summands=count)
         checks = due.check_tensors(done, named)
         return Verification(checks=checks, reason=explain_checks(checks))
 
@@ -487,7 +492,17 @@ class Problem:
         jumps = None if self._expected else self._jumps.setdefault(case, {})
         trained = self.weights if self.is_training else {}
         limit = MAX_LOSSY_TOLERANCE if self.is_rechecked else MAX_TOLERANCE
-        return Expectation(self._make_evaluator(case), self.cell.dtype, jumps, trained=trained, limit=limit)
+        count = (lambda: 1) if self._expected else partial(self._count_outputs, self._find_sets(case)[0])
+        return Expectation(
+            self._make_evaluator(case), self.cell.dtype, jumps, trained=trained, limit=limit, count_summands=count
+        )
+
+    def _count_outputs(self, inputs: Inputs) -> int:
+        """Count the numbers in the outputs for these inputs, whose mean a loss is."""
+        with suppress(Exception):  # a reference of gradients need not compute outputs
+            made = self._reference.forward(self.cell.parameters, self.weights, *inputs)
+            return sum(np.size(output) for output in flatten_outputs(made))
+        return 1
 
     def _make_evaluator(self, case: str) -> Evaluate:
         """Return the function that computes what is right in a case, or reads it."""

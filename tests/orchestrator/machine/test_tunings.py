@@ -16,7 +16,7 @@ def test_every_tuning_has_an_entry() -> None:
     assert {*get_args(Tuning)} == TUNINGS.keys()
 
 
-@pytest.mark.parametrize("tuning", ["none", "channels-last", "no-onednn"])
+@pytest.mark.parametrize("tuning", ["none", "channels-first", "channels-last", "no-onednn"])
 def test_what_a_framework_does_itself_needs_nothing(tuning: Tuning) -> None:
     assert explain_missing_tuning(tuning) == ""
 

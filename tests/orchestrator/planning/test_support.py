@@ -42,9 +42,10 @@ def test_a_tuning_that_this_machine_lacks_is_refused_for_every_framework(
         make_plan("numpy", "torch:eager", axes={"tuning": ("jemalloc",)})
 
 
-def test_a_saved_model_keeps_its_memory_format(make_plan: MakePlan) -> None:
-    with pytest.raises(UsageError, match="keeps the memory format that it was saved with; leave out --origin"):
-        make_plan("torch:trace", axes={"tuning": ("channels-last",), "origin": ("file",)})
+@pytest.mark.parametrize("tuning", ["channels-first", "channels-last"])
+def test_a_saved_model_keeps_its_order_of_channels(make_plan: MakePlan, tuning: str) -> None:
+    with pytest.raises(UsageError, match="keeps the order of channels that it was saved with; leave out --origin"):
+        make_plan("torch:trace", axes={"tuning": (tuning,), "origin": ("file",)})
 
 
 def test_the_variables_of_a_tuning_reach_its_jobs_alone(make_plan: MakePlan) -> None:

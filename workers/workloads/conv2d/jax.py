@@ -7,13 +7,12 @@ from workers.interfaces import Parameters
 
 
 class Model:
-    def __init__(self, parameters: Parameters, weights: dict[str, Array]) -> None:
-        self.weights = weights
+    def __init__(self, parameters: Parameters, weights: dict[str, Array], *, channels_first: bool = False) -> None:
+        self.weights, self.order = weights, "NCHW" if channels_first else "NHWC"
 
     def __call__(self, x: Array) -> Array:
-        return lax.conv_general_dilated(
-            x, self.weights["W"], (1, 1), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+        order = (self.order, "HWIO", self.order)
+        return lax.conv_general_dilated(x, self.weights["W"], (1, 1), ((1, 1), (1, 1)), dimension_numbers=order)
 
     def loss(self, x: Array) -> Array:
         return jnp.mean(jnp.square(self(x)))
