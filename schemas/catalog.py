@@ -463,6 +463,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
                 name="int8",
                 summary="the compiled model in 8 bits by nncf.quantize: ranges are calibrated on the drawn inputs",
                 sibling="compiled",
+                needs={"nncf": "nncf==3.4.0"},
                 dtypes=("float32",),
                 unsaved="its graph is quantised anew in each process",
             ),

@@ -79,7 +79,7 @@ def test_a_machine_with_a_gpu_has_cuda_builds_where_these_are_other_packages(tmp
     assert found(tmp_path, "tensorflow").requirements == ("tensorflow[and-cuda]==2.21.0", *CUDA_REQUIREMENTS)
     assert found(tmp_path, "tensorflow@2.20").requirements == ("tensorflow[and-cuda]==2.20", *CUDA_REQUIREMENTS)
     assert found(tmp_path, "torch").requirements == ("torch==2.13.0", *CUDA_REQUIREMENTS)
-    assert found(tmp_path, "openvino").requirements == ("openvino==2026.4.1",)  # it computes on no GPU
+    assert found(tmp_path, "openvino").requirements == ("openvino==2026.4.1", "nncf==3.4.0")  # it computes on no GPU
 
 
 def test_a_version_replaces_that_of_the_first_requirement_and_nothing_else(tmp_path: Path) -> None:
