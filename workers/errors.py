@@ -60,6 +60,8 @@ def summarise_error(error: BaseException) -> str:
     roots = [ROOT_ERROR.sub("", line) for line, after in itertools.pairwise(lines) if after.startswith(NODE_LINE)]
     if quotes_source(told, lines):
         line = (named or lines[:1] or [""])[-1].removesuffix(":")
+    elif not named and lines and lines[-1].count(")") > lines[-1].count("("):
+        line = " ".join(lines)  # an object is told in several lines
     else:
         line = NODE_PREFIX.sub("", (named or roots[:1] or lines or [""])[-1])
     return ADDRESS.sub("", line if named else f"{type(told).__name__}: {line}")[:300]

@@ -33,6 +33,10 @@ from workers.errors import Malformed, is_out_of_memory, is_sibling_module, locat
         (KeyError("a\nb"), "KeyError: 'a\\nb'"),
         (ValueError("{{node MatMul_2}} Matrix size-incompatible"), "ValueError: Matrix size-incompatible"),
         (
+            RuntimeError("Check failed, reason: Debug(\nresult=0,\nparts=['size() == 3'],\nstack=None)\n"),
+            "RuntimeError: Check failed, reason: Debug( result=0, parts=['size() == 3'], stack=None)",
+        ),
+        (
             ValueError("Graph execution error:\n\n  File 'x', line 3\n\nOnly NHWC.\n\t [[{{node Pool}}]] [Op:__f_6]"),
             "ValueError: Only NHWC.",
         ),
