@@ -3,7 +3,7 @@
 import itertools
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 # Frameworks report a failed allocation with types and messages that differ from Python's.
@@ -57,14 +57,21 @@ def summarise_error(error: BaseException) -> str:
     told = unwrap_error(error)
     lines = list_message_lines(told)
     named = [line for line in lines if ERROR_LINE.match(line)]
-    roots = [ROOT_ERROR.sub("", line) for line, after in itertools.pairwise(lines) if after.startswith(NODE_LINE)]
     if quotes_source(told, lines):
         line = (named or lines[:1] or [""])[-1].removesuffix(":")
-    elif not named and lines and lines[-1].count(")") > lines[-1].count("("):
-        line = " ".join(lines)  # an object is told in several lines
     else:
-        line = NODE_PREFIX.sub("", (named or roots[:1] or lines or [""])[-1])
+        line = named[-1] if named else find_telling_line(lines)
     return ADDRESS.sub("", line if named else f"{type(told).__name__}: {line}")[:300]
+
+
+def find_telling_line(lines: Sequence[str]) -> str:
+    """Return what a message says where frameworks put traces: the last line, that of a node, or an object's lines."""
+    last = lines[-1] if lines else ""
+    for line, after in itertools.pairwise(lines):
+        if after.startswith(NODE_LINE):
+            return ROOT_ERROR.sub("", line)
+    # An object that is told in several lines ends with a parenthesis that it has begun with.
+    return " ".join(lines) if last.count(")") > last.count("(") else NODE_PREFIX.sub("", last)
 
 
 def list_message_lines(error: BaseException) -> list[str]:

@@ -196,16 +196,20 @@ class Expectation:
             self._summands = self._count_summands()
             checks = self._compare_tensors(outputs, inputs)
         if self._dtype == "float32" and not (self._jumps or self._has_roundings) and can_have_jumped(checks):
-            for number in range(ROUNDINGS):
-                # Seeded by number, so that all jobs of a cell allow the same jumps.
-                again, _ = self.evaluate(np.float32, np.random.default_rng(number))
-                for name, value in again.items():
-                    self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])
+            self._find_jumps()
             checks = self._compare_tensors(outputs, inputs)
         elif self._may_widen() and not all(check.passed or check.error is None for check in checks):
             self._widen_by_conditioning()
             checks = self._compare_tensors(outputs, inputs)
         return checks
+
+    def _find_jumps(self) -> None:
+        """Find how far the reference's own gradients jump in float32."""
+        for number in range(ROUNDINGS):
+            # Seeded by number, so that all jobs of a cell allow the same jumps.
+            again, _ = self.evaluate(np.float32, np.random.default_rng(number))
+            for name, value in again.items():
+                self._jumps[name] = max(self._jumps.get(name, 0.0), self._measure_errors(name, value)[0])
 
     def _may_widen(self) -> bool:
         """Return whether the conditioning in float64 can be found, and has not been yet."""
