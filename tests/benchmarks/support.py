@@ -45,25 +45,20 @@ class CellName(NamedTuple):
 
 
 class Entry(Model):
-    """The outcome of a cell, with its reason if it is not `measured`.
-
-    A `carried` entry was taken over from the documentation of an earlier version, and no run of this table confirms it.
-    """
+    """The outcome of a cell, with its reason if it is not `measured`."""
 
     outcome: Outcome | Literal["not tried"]
     reason: str = ""
-    carried: bool = False
 
     @property
     def is_right(self) -> bool:
         """Return whether a run of this table has measured the cell, which includes the verification of its results."""
-        return self.outcome == RIGHT and not self.carried
+        return self.outcome == RIGHT
 
     @property
     def label(self) -> str:
-        """Return its outcome for a table, in parentheses if it was carried over."""
-        text = "✓" if self.outcome == RIGHT else self.outcome
-        return f"({text})" if self.carried else text
+        """Return its outcome for a table."""
+        return "✓" if self.outcome == RIGHT else self.outcome
 
 
 class SupportFile(Model):
@@ -230,24 +225,19 @@ def format_summary(support: Support) -> str:
         lines.append(f"| `{name}` | {describe_mode(mode)} | {forward} | {backward} |")
     counts = Counter(state_of(support.entries.get(cell)) for cell in list_due_cells())
     lines += ["", f"*All* means the {len(list_all_workloads())} workloads of the suites at their default sizes."]
+    left = f"; {counts['untried']:,} are not tried" if counts["untried"] else ""
     lines.append(
-        f"Of {counts.total():,} cells, {counts['right']:,} are right, {counts['failed']:,} have another outcome, "
-        f"{counts['carried']:,} are carried over and {counts['untried']:,} are not tried."
+        f"Of {counts.total():,} cells, {counts['right']:,} are right and {counts['failed']:,} have another "
+        f"outcome{left}."
     )
-    if counts["carried"]:
-        lines.append(
-            "Those in parentheses are from the documentation of an earlier version, and no run confirms them here."
-        )
     lines.append("[Support](support.md) has the outcome of each cell, its reason, and the versions.")
     return "\n".join(lines) + "\n"
 
 
 def state_of(entry: Entry | None) -> str:
-    """Return whether a cell is right, has failed, is carried over from an earlier table, or is untried."""
+    """Return whether a cell is right, has failed, or is untried."""
     if entry is None or entry.outcome == NOT_TRIED:
         return "untried"
-    if entry.carried:
-        return "carried"
     return "right" if entry.is_right else "failed"
 
 
@@ -296,7 +286,6 @@ Each entry is the outcome of one job at the workload's default sizes, in float32
 - ✓: `measured`. Its output, or its loss and every gradient, agree with the float64 reference, and its time is sound.
 - An [outcome](faults.md) such as `wrong` or `unsupported`. The number is that of its [reason](#reasons).
 - *not tried*: no run of this table has the cell. It does not count as right.
-- In parentheses: taken over from the documentation of an earlier version, and confirmed by no run of this table.
 
 `python -m tests.benchmarks.modes` runs the jobs and writes `docs/reference/support.json`, of which
 `python -m tests.benchmarks.support` makes this page. An outcome that noise can cause is tried again.

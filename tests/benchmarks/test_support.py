@@ -38,7 +38,7 @@ from tests.benchmarks.support import (
 
 MODE = "torch:eager"
 RIGHT, WRONG = Entry(outcome="measured"), Entry(outcome="wrong", reason="it differs")
-CARRIED, UNTRIED = Entry(outcome="measured", carried=True), Entry(outcome=NOT_TRIED, reason="no run yet")
+UNTRIED = Entry(outcome=NOT_TRIED, reason="no run yet")
 ALL = list_all_workloads()
 
 MakeSupport = Callable[..., Support]
@@ -156,8 +156,7 @@ def test_entries_of_what_no_longer_exists_are_left_out(make_support: MakeSupport
 
 
 @pytest.mark.parametrize(
-    ("entry", "state"),
-    [(RIGHT, "right"), (WRONG, "failed"), (CARRIED, "carried"), (UNTRIED, "untried"), (None, "untried")],
+    ("entry", "state"), [(RIGHT, "right"), (WRONG, "failed"), (UNTRIED, "untried"), (None, "untried")]
 )
 def test_only_a_cell_that_a_run_has_measured_is_right(entry: Entry | None, state: str) -> None:
     assert state_of(entry) == state
@@ -178,7 +177,7 @@ def test_the_data_file_has_one_line_a_cell_and_each_reason_once(make_support: Ma
 
 
 def test_what_is_written_is_read_again(make_support: MakeSupport, tmp_path: Path) -> None:
-    kinds = (WRONG, CARRIED, UNTRIED)
+    kinds = (WRONG, UNTRIED)
     table = make_support({CellName(MODE, "mlp", task): kind for kind, task in zip(kinds, TASKS, strict=False)})
     (tmp_path / "support.json").write_text(format_support(table))
     assert read_support(tmp_path / "support.json") == table
@@ -231,11 +230,6 @@ def test_of_a_mode_that_is_right_on_few_workloads_these_are_named(describe: Desc
     assert describe(others | {"cnn": WRONG}) == "`gpt`, `mlp`; `cnn`: wrong; all others: not tried"
 
 
-def test_an_entry_from_an_earlier_table_stands_in_parentheses_and_is_not_among_all(describe: Describe) -> None:
-    assert describe(dict.fromkeys(ALL, CARRIED)) == "(✓)"
-    assert describe({"mlp": CARRIED}) == "all but `mlp`: (✓)"
-
-
 def test_a_cell_without_an_entry_is_not_tried() -> None:
     assert describe_task(Support({}, {}), MODE, "forward") == NOT_TRIED
     assert format_entry(None, {}) == NOT_TRIED
@@ -243,16 +237,10 @@ def test_a_cell_without_an_entry_is_not_tried() -> None:
 
 def test_the_summary_counts_each_kind_of_entry(make_support: MakeSupport) -> None:
     cells = list_due_cells()
-    said = format_summary(make_support({cells[0]: WRONG, cells[1]: CARRIED, cells[2]: UNTRIED}))
-    assert (
-        f"Of {len(cells):,} cells, {len(cells) - 3:,} are right, 1 have another outcome, 1 are carried over and 1 are "
-        "not tried." in said
-    )
-
-
-def test_the_summary_explains_parentheses_only_where_it_has_some(make_support: MakeSupport) -> None:
-    assert "in parentheses" in format_summary(make_support({CellName(MODE, "mlp", "forward"): CARRIED}))
-    assert "in parentheses" not in format_summary(make_support())
+    said = format_summary(make_support({cells[0]: WRONG, cells[2]: UNTRIED}))
+    assert f"{len(cells) - 2:,} are right and 1 have another outcome; 1 are not tried." in said
+    whole = format_summary(make_support({cells[0]: WRONG}))
+    assert f"Of {len(cells):,} cells, {len(cells) - 1:,} are right and 1 have another outcome." in whole
 
 
 @pytest.mark.parametrize("page", ["", OPENING, CLOSING, CLOSING + OPENING])
