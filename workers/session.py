@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.job import Device, JobSpec
 from schemas.model_files import get_kind
-from workers import artefacts, frameworks, images, workloads
+from workers import artefacts, frameworks, workloads
 from workers.errors import Unsupported
 from workers.interfaces import (
     HasImplementation,
@@ -105,7 +105,7 @@ def build_model(spec: JobSpec, package: str, framework: "Framework", problem: "P
         framework.take_code(find_model_source(spec, package, framework))
         spec = spec.model_copy(update={"artefact": None})
     if spec.artefact is None and spec.model is not None:
-        from workers import models
+        from workers import images, models
 
         images.refuse_models(spec.cell.tuning)
         if spec.model.kind and isinstance(framework, OpensFiles) and not get_kind(spec.model.kind).is_cast:
