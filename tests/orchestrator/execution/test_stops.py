@@ -152,7 +152,7 @@ def test_a_real_stop_is_no_part_of_the_phase_that_it_falls_into(
 def test_a_job_that_is_stopped_while_calls_are_timed_is_run_again(
     tmp_path: Path, make_plan: Callable[..., Plan], host: Host
 ) -> None:
-    axes, long = {"workloads": ("synthetic:spin_ns=200000",)}, QUICK | {"samples": 1000}
+    axes, long = {"workloads": ("synthetic:spin_ns=200000",)}, QUICK | {"samples": 3000}
     plan = make_plan("synthetic:spin", axes=axes, timing=long, stop={"blocks": 1, "budget": 600}, deadline=60)
     run, stopper = store.create_run(tmp_path, "test", datetime(2025, 1, 1, tzinfo=UTC)), Stopper("steady")
     with Interrupts() as interrupts:
