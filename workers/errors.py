@@ -33,8 +33,9 @@ ERROR_LINE = re.compile(r"[A-Z]\w*(Error|Exception): ")
 # TensorFlow names the node of a graph before the message.
 NODE_PREFIX = re.compile(r"^\{\{[^}]*\}\} ")
 
-# Or it comes before the node, with a number if there are several errors. What follows is where the node was made.
+# Or it comes before the node, with a number if there are several errors. Where the node was made stands around it.
 NODE_LINE = "[[{{node "
+TRACE_LINE = re.compile(r'File "|Stack trace for op definition')
 ROOT_ERROR = re.compile(r"^\(0\) [A-Z_]+: +")
 
 # The address of an object, which is another in every process.
@@ -67,7 +68,7 @@ def summarise_error(error: BaseException) -> str:
 def find_telling_line(lines: Sequence[str]) -> str:
     """Return what a message says where frameworks put traces: the last line, that of a node, or an object's lines."""
     last = lines[-1] if lines else ""
-    for line, after in itertools.pairwise(lines):
+    for line, after in itertools.pairwise(line for line in lines if not TRACE_LINE.match(line)):
         if after.startswith(NODE_LINE):
             return ROOT_ERROR.sub("", line)
     # An object that is told in several lines ends with a parenthesis that it has begun with.

@@ -41,6 +41,13 @@ from workers.errors import Malformed, is_out_of_memory, is_sibling_module, locat
             "ValueError: Only NHWC.",
         ),
         (
+            ValueError(
+                '3 is not 4\n\nStack trace for op definition: \nFile "x.py", line 3, in f\n\n\t [[{{node while}}]]\n'
+                "\ttf2xla conversion failed. [Op:__f_6]"
+            ),
+            "ValueError: 3 is not 4",
+        ),
+        (
             ValueError("Node: 'Pool'\nOnly NHWC.\n\t [[{{node Pool}}]]\n\nOriginal stack trace:\n  File 'x', line 3\n"),
             "ValueError: Only NHWC.",
         ),
