@@ -33,10 +33,12 @@ ERROR_LINE = re.compile(r"[A-Z]\w*(Error|Exception): ")
 # TensorFlow names the node of a graph before the message.
 NODE_PREFIX = re.compile(r"^\{\{[^}]*\}\} ")
 
-# Or it comes before the node, with a number if there are several errors. Where the node was made stands around it.
+# Or it comes before the node, with a number if there are several errors. What follows is where the node was made.
 NODE_LINE = "[[{{node "
-TRACE_LINE = re.compile(r'File "|Stack trace for op definition')
 ROOT_ERROR = re.compile(r"^\(0\) [A-Z_]+: +")
+
+# XLA's compiler ends with this what it has begun with its message.
+XLA_LINE = "tf2xla conversion failed"
 
 # The address of an object, which is another in every process.
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -66,9 +68,11 @@ def summarise_error(error: BaseException) -> str:
 
 
 def find_telling_line(lines: Sequence[str]) -> str:
-    """Return what a message says where frameworks put traces: the last line, that of a node, or an object's lines."""
+    """Return what a message says among traces: its last line, the first of XLA's, a node's, or an object's lines."""
     last = lines[-1] if lines else ""
-    for line, after in itertools.pairwise(line for line in lines if not TRACE_LINE.match(line)):
+    if any(line.startswith(XLA_LINE) for line in lines):
+        return lines[0]
+    for line, after in itertools.pairwise(lines):
         if after.startswith(NODE_LINE):
             return ROOT_ERROR.sub("", line)
     # An object that is told in several lines ends with a parenthesis that it has begun with.
