@@ -68,8 +68,7 @@ CACHE = Annotated[str | None, typer.Option(help="cold (every process compiles an
 SHAPES = Annotated[str | None, typer.Option(help="fixed (one shape) or stream (twelve shapes in turn)")]
 ORIGIN = Annotated[str | None, typer.Option(help="source (each job builds the model) or file (loads a saved one)")]
 TUNING = Annotated[
-    str | None,
-    typer.Option(help="none, channels-first, channels-last, huge-pages, jemalloc, no-onednn or tcmalloc, read back"),
+    str | None, typer.Option(help="none, channels-first, channels-last, huge-pages, jemalloc, no-onednn or tcmalloc")
 ]
 ENV = Annotated[
     str | None, typer.Option("--env", help="default, current, a name, name@version, or the path of an interpreter")

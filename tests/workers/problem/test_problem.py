@@ -9,7 +9,7 @@ import pytest
 
 from schemas.event import Verification
 from schemas.job import Cell
-from schemas.judging import JudgeRequest
+from schemas.judging import FIRST, SET, JudgeRequest
 from workers import workloads
 from workers.arrays import Array
 from workers.frameworks.numpy import Framework
@@ -171,3 +171,18 @@ def test_where_sets_of_inputs_are_not_the_same_work_it_is_known(
     ask: "Ask", workload: str, shapes: str, *, uneven: bool
 ) -> None:
     assert Problem(ask("numpy", "eager", workload, shapes=shapes).cell, 7).is_uneven is uneven
+
+
+@pytest.mark.parametrize(("workload", "is_right"), [("conv2d", True), ("mlp", False)])
+def test_a_loss_may_lose_what_adding_the_numbers_of_its_outputs_one_by_one_does(
+    ask: "Ask", workload: str, *, is_right: bool
+) -> None:
+    made = problem(ask, workload, task="backward", dtype="float32")
+    reference, inputs = workloads.import_reference(workload), made.input_sets[0]
+    loss, gradients = reference.backward(made.cell.parameters, made.weights, *inputs)
+    numbers = np.size(reference.forward(made.cell.parameters, made.weights, *inputs))
+    off = 3e-6  # more than the usual 2e-6
+    assert (np.sqrt(numbers) * 2.0**-24 > off) == is_right
+    results = [np.asarray(loss * (1 + off)), *gradients.values()]
+    found = made.check_case(f"{SET}0", results, FIRST)
+    assert [check.passed for check in found.checks] == [is_right, *[True] * len(gradients)]
