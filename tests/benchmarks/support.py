@@ -287,7 +287,8 @@ Each entry is the outcome of one job at the workload's default sizes, in float32
 - An [outcome](faults.md) such as `wrong` or `unsupported`. The number is that of its [reason](#reasons).
 - *not tried*: no run of this table has the cell. It does not count as right.
 
-Jobs take the processor's vector instructions for granted (`TORCHINDUCTOR_VEC_ISA_OK=1`): Inductor would try them in each.
+Jobs take the processor's vector instructions for granted (`TORCHINDUCTOR_VEC_ISA_OK=1`), which Inductor would try in
+each.
 
 `python -m tests.benchmarks.modes` runs the jobs and writes `docs/reference/support.json`, of which
 `python -m tests.benchmarks.support` makes this page. An outcome that noise can cause is tried again.
