@@ -94,6 +94,14 @@ def test_a_plain_module_is_measured_in_every_mode_and_found_right(make_case: "Ma
     assert due[task] <= names
 
 
+def test_a_model_as_it_is_decides_on_its_order_of_axes(make_case: "MakeCase") -> None:
+    case = make_case(PLAIN)
+    last = case.measure("torch:eager", case.expect(), tuning="channels-first")
+    assert isinstance(last, Failure)
+    assert last.outcome == "unsupported"
+    assert last.reason == "a model as it is decides on its order of axes: leave out --tuning channels-first"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "task"),
