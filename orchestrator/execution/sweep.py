@@ -80,7 +80,7 @@ class Sweep:
     _shared: dict[str, tuple[str, Artefact]] = field(default_factory=dict)
     _earlier: dict[str, list[Report]] = field(default_factory=lambda: defaultdict(list))
     _dropped: set[str] = field(default_factory=set)
-    _fresh: set[str] = field(default_factory=set)
+    _set_apart: dict[str, Cell] = field(default_factory=dict)
     _prepared: set[str] = field(default_factory=set)
     _unprepared: set[str] = field(default_factory=set)
     _is_cut: bool = False
@@ -282,7 +282,9 @@ class Sweep:
         spec, original = self.plan.build_job(cell, block, position), original_id(cell)
         made = {"artefact": self._artefacts.get(cell.id), "expected": self._expected.get(cell.id)}
         decided = {"timing": repeat_timing(spec.timing, self._earlier[original])}
-        return spec.model_copy(update=made | decided | ({"start": "fresh"} if original in self._fresh else {}))
+        # A cell and its clone start alike, or they could differ by that.
+        must_be_fresh = any(original_id(each) == original for each in self._set_apart.values())
+        return spec.model_copy(update=made | decided | ({"start": "fresh"} if must_be_fresh else {}))
 
     def _fill_caches(self) -> bool:
         """Run each cell with a warm cache once, as block 0, which never counts; return False if interrupted."""
@@ -398,12 +400,14 @@ class Sweep:
             self._drop_alike(record)
 
     def _note_measured(self, record: JobRecord, report: Report) -> None:
-        """Let later jobs of a cell and its clone sample as the first did, and start fresh where a fork matters."""
+        """Let later jobs of a cell and its clone sample as the first did, and start fresh while a fork matters."""
         # The first process decides, for the A/A clone as well: floors of other samples are not comparable.
-        original = original_id(record.spec.cell)
-        self._earlier[original].append(report)
-        if differ_by_start([each for each in self.records if each.spec.cell.id == record.spec.cell.id]):
-            self._fresh.add(original)
+        cell = record.spec.cell
+        self._earlier[original_id(cell)].append(report)
+        if differ_by_start([each for each in self.records if each.spec.cell.id == cell.id]):
+            self._set_apart[cell.id] = cell
+        else:  # a gap between few processes was chance
+            self._set_apart.pop(cell.id, None)
 
     def _drop_alike(self, record: JobRecord) -> None:
         """Give every cell with the same broken part of a workload the same record, without starting its jobs."""

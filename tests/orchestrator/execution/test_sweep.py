@@ -739,22 +739,53 @@ def test_jobs_are_forked_but_for_the_first_block_and_every_fifth(rehearse: Rehea
     assert starts == {1: {"fresh"}, 6: {"fresh"}} | {block: {"template"} for block in (2, 3, 4, 5, 7)}
 
 
-def test_a_mode_that_a_fork_makes_slower_starts_fresh_from_then_on_with_its_clone(
-    rehearse: Rehearse, make_report: Callable[..., Report]
-) -> None:
-    def be_slow_when_forked(spec: JobSpec) -> Ending:
-        is_forked = spec.start == "template"
-        return make_ending(BUILD, make_report(1100 if is_forked else 1000, forked=is_forked))(spec)
+def run_slower_if_forked(
+    rehearse: Rehearse, make_report: Callable[..., Report], fresh_ns: Mapping[int, int]
+) -> dict[str, list[str]]:
+    """Run nine blocks in which forked processes of NumPy take 1,100 ns a call, and fresh ones 1,000 unless told so.
 
-    acts = {NUMPY: be_slow_when_forked, f"{NUMPY} (A/A)": be_slow_when_forked}
-    rehearsal = rehearse(a_plan(stop={"budget": 1000, "blocks": 9}), acts)
+    Returns how the jobs of each cell started after the sixth block.
+    """
+
+    def act(spec: JobSpec) -> Ending:
+        is_forked = spec.start == "template"
+        call_ns = 1100 if is_forked else fresh_ns.get(spec.block, 1000)
+        return make_ending(BUILD, make_report(call_ns, forked=is_forked))(spec)
+
+    rehearsal = rehearse(a_plan(stop={"budget": 1000, "blocks": 9}), {NUMPY: act, f"{NUMPY} (A/A)": act})
     rehearsal.sweep.run()
-    starts = {
+    return {
         label: [job.start for job in rehearsal.actor.launched if job.cell.label == label and job.block > 6]
         for label in (NUMPY, f"{NUMPY} (A/A)", SPIN)
     }
+
+
+def test_a_mode_that_a_fork_makes_slower_starts_fresh_with_its_clone(
+    rehearse: Rehearse, make_report: Callable[..., Report]
+) -> None:
+    starts = run_slower_if_forked(rehearse, make_report, fresh_ns={})
     # Two fresh processes are needed to tell: those of the first and the sixth block.
     assert starts == {NUMPY: ["fresh"] * 3, f"{NUMPY} (A/A)": ["fresh"] * 3, SPIN: ["template"] * 3}
+
+
+def test_a_mode_is_forked_again_once_a_fresh_process_is_as_slow(
+    rehearse: Rehearse, make_report: Callable[..., Report]
+) -> None:
+    starts = run_slower_if_forked(rehearse, make_report, fresh_ns={7: 1100})
+    alike = ["fresh", "template", "template"]
+    assert starts == {NUMPY: alike, f"{NUMPY} (A/A)": alike, SPIN: ["template"] * 3}
+
+
+def test_a_mode_starts_fresh_while_its_clone_differs(rehearse: Rehearse, make_report: Callable[..., Report]) -> None:
+    def act(spec: JobSpec) -> Ending:
+        is_forked = spec.start == "template"
+        return make_ending(BUILD, make_report(1100 if is_forked else 1000, forked=is_forked))(spec)
+
+    rehearsal = rehearse(a_plan(stop={"budget": 1000, "blocks": 9}), {f"{NUMPY} (A/A)": act})
+    rehearsal.sweep.run()
+    late = [job for job in rehearsal.actor.launched if job.block > 6]
+    assert {job.start for job in late if job.cell.framework == "numpy"} == {"fresh"}
+    assert {job.start for job in late if job.cell.framework != "numpy"} == {"template"}
 
 
 def test_templates_are_opened_for_the_jobs_of_a_block_that_have_not_run_yet(rehearse: Rehearse) -> None:
