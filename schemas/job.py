@@ -70,6 +70,11 @@ class Cell(Model):
         return f"{self.framework}:{self.mode}" + (f" {self.variant}" if self.variant else "") + clone
 
     @property
+    def original(self) -> "Cell":
+        """Return the cell that this one is a clone of, or itself."""
+        return self.model_copy(update={"replica": 0})
+
+    @property
     def is_quantised(self) -> bool:
         """Return whether its mode computes products in 8-bit integers."""
         return self.mode.startswith(INT8)

@@ -476,7 +476,7 @@ SUITES: tuple[Suite, ...] = (
     ),
     Suite(
         name="all",
-        summary="every workload, forward and backward, in the default modes, jax:jit and numpy:eager",
+        summary="question, dynamic, static and operations at default sizes, also with jax:jit and numpy:eager",
         frameworks=(*DEFAULT_MODES, "jax:jit", "numpy:eager"),
         workloads=("rnn_cell", *DYNAMIC, *STATIC, *(operation.name for operation in OPERATIONS)),
         tasks=("forward", "backward"),

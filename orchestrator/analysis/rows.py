@@ -13,14 +13,13 @@ from orchestrator.analysis.costs.throughput import Throughput, find_best
 from orchestrator.analysis.derivation.percentiles import PERCENTILES
 from orchestrator.analysis.job_rows import Row, cell_to_columns
 from orchestrator.analysis.results import Group, Result
-from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.analysis.statistics.intervals import NO_INTERVAL, Interval
 from schemas.job import Cell
 
 Per = Literal["cell", "job", "sample"]
 NamedIntervals: TypeAlias = dict[str, Interval]
 
 PERCENTILE_NAMES = tuple(f"p{q}" for q in PERCENTILES)
-NO_INTERVAL = Interval(math.nan, -math.inf, math.inf)
 
 CELL = {"cell", "label", *Cell.model_fields}
 

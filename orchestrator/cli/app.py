@@ -14,7 +14,7 @@ from orchestrator.cli.completion import DEFAULT_RUNS, complete_run
 from orchestrator.cli.env_app import AS_JSON, env
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.internal_error import describe_internal_error
-from orchestrator.cli.sweep_options import add_sweep_options
+from orchestrator.cli.sweep_options import CALLS, add_sweep_options
 from orchestrator.errors import UsageError
 
 # The command that an installation adds, and what a shell that completes it asks by.
@@ -65,14 +65,13 @@ COMPARE_BY = Annotated[
     str | None, typer.Option(help="compare each mode with itself along an axis of the run, such as threads or length")
 ]
 DETAILS = Annotated[bool, typer.Option("--details", help="also print break-evens, memory, environments, all sentences")]
-CALLS = Annotated[int | None, typer.Option("--calls", min=1, help="also answer which mode is best for so many calls")]
 REPORT = Annotated[bool, typer.Option("--report/--no-report", help="write report.html into the run's folder")]
 
 
 @app.command(epilog="Example: python -m orchestrator sweep --workloads rnn_cell,mlp --batch 1,32 --budget 10m")
 @add_sweep_options
 def sweep(
-    said: dict[str, Any],
+    request: dict[str, Any],
     wait: WAIT = False,
     details: DETAILS = False,
     report: REPORT = True,
@@ -89,15 +88,15 @@ def sweep(
     from orchestrator.cli.results import OutputForms
 
     wanted = OutputForms(page=report, as_json=as_json, details=details)
-    raise typer.Exit(run_sweep(said, runs, wanted, wait=wait, command=read_command()))
+    raise typer.Exit(run_sweep(request, runs, wanted, wait=wait, command=read_command()))
 
 
 @app.command(epilog="Example: python -m orchestrator resume latest --blocks +2")
 def resume(
     run: RUN = "latest",
     force: Annotated[bool, typer.Option("--force", help="even if results would mix; marks the run MIXED")] = False,
-    blocks: Annotated[str | None, typer.Option(help="extend it to this many blocks, or by so many: +2")] = None,
-    budget: Annotated[str | None, typer.Option(help="extend its time limit to 10m, or by so much: +5m")] = None,
+    blocks: Annotated[str | None, typer.Option(help="extend it to this many blocks, or by more: +2")] = None,
+    budget: Annotated[str | None, typer.Option(help="extend its time limit to 10m, or by more: +5m")] = None,
     precision: Annotated[float | None, typer.Option(help="continue until this half-width, such as 0.01")] = None,
     calls: CALLS = None,
     wait: WAIT = False,

@@ -108,7 +108,7 @@ GROWTH = Annotated[
 CONCURRENCY = Annotated[
     str | None,
     typer.Option(
-        help="also answer so many clients at once, by threads and by processes, and report requests a second: 1,2,4"
+        help="also answer this many clients at once, by threads and by processes, and report requests a second: 1,2,4"
     ),
 ]
 COMPARE_BY = Annotated[
@@ -123,7 +123,9 @@ BLOCKS = Annotated[int | None, typer.Option(help="maximum number of blocks (defa
 UNTIL = Annotated[
     str | None, typer.Option(help="precision, or verdict: stop once every pair that was asked for has its verdict")
 ]
-CALLS = Annotated[int | None, typer.Option(help="also answer which mode is best for so many calls, such as 500")]
+CALLS = Annotated[
+    int | None, typer.Option("--calls", min=1, help="also answer which mode is best for this many calls, such as 500")
+]
 DEADLINE = Annotated[str | None, typer.Option(help="time limit for one job, such as 90s or 5m (default: 2m)")]
 MEMORY = Annotated[str | None, typer.Option(help="limit for one job and for each of its processes, such as 4GiB")]
 SEED = Annotated[int | None, typer.Option(help="seed of the random order, weights and inputs, to repeat them")]

@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from orchestrator.analysis.compare import (
     MARGIN,
@@ -27,7 +27,7 @@ from orchestrator.analysis.quality.comparability import (
     format_left_out_blocks,
 )
 from orchestrator.analysis.results import Result
-from orchestrator.analysis.statistics.intervals import Interval, reject_by_holm
+from orchestrator.analysis.statistics.intervals import NO_INTERVAL, Interval, reject_by_holm
 from orchestrator.analysis.statistics.looks import ALPHA
 from orchestrator.analysis.statistics.rank_sum import hodges_lehmann_shift, rank_sum_p
 from orchestrator.analysis.undisturbed import Floors, Logs, RatioEstimate, bound_ratio
@@ -40,7 +40,6 @@ Ground = Literal["side by side", "one after the other", "at face value", "on dif
 
 BothLogs: TypeAlias = tuple[Logs, Logs]
 
-NO_INTERVAL: Final = Interval(math.nan, -math.inf, math.inf)
 OTHER_MACHINE = "a change cannot be distinguished from an effect of the machine"
 
 

@@ -14,13 +14,11 @@ from typing import Any
 
 from orchestrator.errors import UsageError
 from orchestrator.machine import interpreter_probe
+from orchestrator.machine.interpreter_probe import SUPPORTED_PYTHONS
 from orchestrator.processes import process
 from orchestrator.processes.descendants import make_temporary_folder
 from orchestrator.processes.signals import postpone_signals
 from schemas.environment import EnvironmentRecord
-
-# The first and the last version that all workers support.
-SUPPORTED_PYTHONS = ((3, 11), (3, 13))
 
 # A file that is not an interpreter may never answer.
 PROBE_TIMEOUT_S = 60.0

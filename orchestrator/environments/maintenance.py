@@ -21,6 +21,7 @@ from orchestrator.environments.lookup import Environments
 from orchestrator.errors import UsageError
 from orchestrator.files import lock
 from orchestrator.machine.findings import Finding, report_fine, report_note, report_unfit, report_warning
+from orchestrator.machine.interpreter_probe import SUPPORTED_PYTHONS
 from orchestrator.records import provenance
 
 # All built-in environments fit into this space.
@@ -130,7 +131,7 @@ def check_installer(variables: Mapping[str, str]) -> Iterator[Finding]:
 
 def check_pythons() -> Iterator[Finding]:
     """Check which versions of Python an environment may request."""
-    (major, first), (_, last) = interpreters.SUPPORTED_PYTHONS
+    (major, first), (_, last) = SUPPORTED_PYTHONS
     found, missing = list[str](), list[str]()
     for minor in range(first, last + 1):
         version = f"{major}.{minor}"

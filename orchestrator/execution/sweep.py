@@ -279,11 +279,11 @@ class Sweep:
 
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Return one job of the plan with its artefact, its expected results, and what earlier processes decide."""
-        spec, original = self.plan.build_job(cell, block, position), original_id(cell)
+        spec, original = self.plan.build_job(cell, block, position), cell.original.id
         made = {"artefact": self._artefacts.get(cell.id), "expected": self._expected.get(cell.id)}
         decided = {"timing": repeat_timing(spec.timing, self._earlier[original])}
         # A cell and its clone start alike, or they could differ by that.
-        must_be_fresh = any(original_id(each) == original for each in self._set_apart.values())
+        must_be_fresh = any(each.original.id == original for each in self._set_apart.values())
         return spec.model_copy(update=made | decided | ({"start": "fresh"} if must_be_fresh else {}))
 
     def _fill_caches(self) -> bool:
@@ -395,7 +395,7 @@ class Sweep:
             self._dropped.add(cell)
         if record.outcome == "skipped":
             # A clone without its original would have nothing to be compared with.
-            self._dropped |= {each.id for each in self.plan.cells if is_same_cell(each, record.spec.cell)}
+            self._dropped |= {each.id for each in self.plan.cells if each.original == record.spec.cell.original}
         if record.breach:
             self._drop_alike(record)
 
@@ -403,7 +403,7 @@ class Sweep:
         """Let later jobs of a cell and its clone sample as the first did, and start fresh while a fork matters."""
         # The first process decides, for the A/A clone as well: floors of other samples are not comparable.
         cell = record.spec.cell
-        self._earlier[original_id(cell)].append(report)
+        self._earlier[cell.original.id].append(report)
         if differ_by_start([each for each in self.records if each.spec.cell.id == cell.id]):
             self._set_apart[cell.id] = cell
         else:  # a gap between few processes was chance
@@ -428,13 +428,3 @@ class Sweep:
                 spec = self.plan.build_job(cell, self.first_block, position)
                 if not self._restore_attempts(spec):
                     self._publish_record(self._jobs.keep_record(spec, Classification("unsupported", reason)))
-
-
-def is_same_cell(one: Cell, other: Cell) -> bool:
-    """Return whether two cells are the same or clones of each other."""
-    return one.model_copy(update={"replica": other.replica}) == other
-
-
-def original_id(cell: Cell) -> str:
-    """Return the id of a cell, or of the cell that it is a clone of."""
-    return cell.model_copy(update={"replica": 0}).id

@@ -20,6 +20,7 @@ from orchestrator.machine.findings import (
     report_unfit,
     report_warning,
 )
+from orchestrator.machine.interpreter_probe import SUPPORTED_PYTHONS
 from schemas.catalog import Framework
 from schemas.record import Host
 
@@ -30,7 +31,6 @@ MIN_BUSY_CORES = 0.1
 MAX_STOLEN_SHARE = 0.005
 
 # The first and the last version for which torch, tensorflow and jax all exist.
-SUPPORTED_PYTHONS = ((3, 11), (3, 13))
 
 # Reading these clocks neither enters the kernel nor asks a device.
 GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page", "riscv_clocksource")

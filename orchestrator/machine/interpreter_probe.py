@@ -14,6 +14,10 @@ import sysconfig
 
 # The name of this project's distribution.
 PROJECT = "plumbline-ml"
+
+# The first and the last version of Python that all workers support.
+SUPPORTED_PYTHONS = ((3, 11), (3, 13))
+
 # An older interpreter lacks packages_distributions(), and could not run a worker anyway.
 IS_SUPPORTED = sys.version_info[:2] >= (3, 11)
 if IS_SUPPORTED:

@@ -13,13 +13,13 @@ from orchestrator.analysis.axis import SAME_WORK, AxisRow, AxisTable, Unit
 from orchestrator.analysis.compare import CLAIMS, Comparison, Verdict
 from orchestrator.analysis.rows import finite_or_none
 from orchestrator.analysis.run import Run
-from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.analysis.statistics.looks import blocks_needed
 from orchestrator.format import fold_label, format_duration, format_ratio, format_ratio_range, format_size, to_printable
 from orchestrator.records.axes import AxisValue, format_axis_value
 from orchestrator.report.sections.accuracy import format_equal_argmax
 from orchestrator.report.sentences import describe_claim
 from orchestrator.report.tables import FittingTable, make_table, name_column, number_columns
+from orchestrator.report.values import interval_to_dict
 
 ARTICLES: Final[Mapping[Unit, str]] = {"call": "a call", "example": "an example"}
 
@@ -259,9 +259,3 @@ def comparison_to_columns(found: Comparison | None) -> dict[str, Any]:
         "blocks": found.blocks,
         "verdict": str(found.verdict),
     }
-
-
-def interval_to_dict(interval: Interval) -> dict[str, float | None]:
-    """Return a ratio with its ends; an end that the data do not support is null, as is a low end of zero."""
-    low, high = finite_or_none(interval.low) or None, finite_or_none(interval.high)
-    return {"estimate": finite_or_none(interval.estimate), "low": low, "high": high}

@@ -248,11 +248,6 @@ class Problem:
         if (self.is_uneven or self.is_foreign) and not (self.is_streaming or self.is_training):
             yield from enumerate(self.input_sets[2:], 2)
 
-    @property
-    def has_later_sets(self) -> bool:
-        """True if every timed set of inputs is verified."""
-        return next(iter(self.list_later_sets()), None) is not None
-
     def _perturb_inputs(self, inputs: Inputs) -> Inputs:
         made = tuple(self._round_values(perturb_values(value, self._rng)) for value in inputs)
         if self.is_streaming or (self._path and self._path(*made) != self._path(*inputs)):

@@ -43,6 +43,10 @@ class Interval:
         return Interval(math.exp(self.estimate), low, high)
 
 
+# The data support no estimate.
+NO_INTERVAL: Final = Interval(math.nan, -math.inf, math.inf)
+
+
 @lru_cache(maxsize=256)
 def subset_sum_cdf(ranks: tuple[int, ...]) -> Floats:
     """Return P(sum of a random subset of `ranks` <= x) for x = 0 .. sum(ranks); a fair coin decides each rank."""
@@ -73,7 +77,7 @@ def hodges_lehmann(differences: Numbers, alpha: float) -> Interval:
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.size == 0:
-        return Interval(math.nan, -math.inf, math.inf)
+        return NO_INTERVAL
     walsh = np.sort(list_walsh_averages(values))
     outside = int(np.searchsorted(signed_rank_cdf(values.size), alpha / 2, side="right"))
     return interval_from_ordered(walsh, outside, find_middle(walsh))
@@ -147,7 +151,7 @@ def median_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     if ordered.size == 0:
-        return Interval(math.nan, -math.inf, math.inf)
+        return NO_INTERVAL
     outside = count_outside_median(ordered.size, confidence)
     return interval_from_ordered(ordered, outside, find_middle(ordered))
 

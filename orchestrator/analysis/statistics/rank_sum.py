@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.analysis.statistics.intervals import Floats, Interval, Numbers, interval_from_ordered
+from orchestrator.analysis.statistics.intervals import NO_INTERVAL, Floats, Interval, Numbers, interval_from_ordered
 
 # With more values than this in both samples together, a normal approximation replaces the exact distribution.
 LARGEST_EXACT: Final = 128
@@ -34,7 +34,7 @@ def hodges_lehmann_shift(one: Numbers, other: Numbers, alpha: float) -> Interval
     before, after = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     differences = np.sort(np.subtract.outer(after, before), axis=None)
     if differences.size == 0:
-        return Interval(math.nan, -math.inf, math.inf)
+        return NO_INTERVAL
     outside = int(np.searchsorted(rank_sum_cdf(before.size, after.size), alpha / 2, side="right"))
     return interval_from_ordered(differences, outside, float(np.median(differences)))
 

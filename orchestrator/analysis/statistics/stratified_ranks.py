@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from orchestrator.analysis.statistics.intervals import (
+    NO_INTERVAL,
     Floats,
     Interval,
     Numbers,
@@ -62,7 +63,7 @@ def stratified_hodges_lehmann(strata: Sequence[Numbers], alpha: float) -> Interv
     """
     filled = [values for values in strata if len(values)]
     if not filled:
-        return Interval(math.nan, -math.inf, math.inf)
+        return NO_INTERVAL
     walsh = np.sort(np.concatenate([list_walsh_averages(values) for values in filled]))
     cdf = stratified_signed_rank_cdf([len(values) for values in filled])
     outside = int(np.searchsorted(cdf, alpha / 2, side="right"))

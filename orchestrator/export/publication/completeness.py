@@ -99,14 +99,9 @@ def may_lack_record(
     if 0 in of_cell.get(cell.id, {}) and of_cell[cell.id][0].outcome != "measured":
         return True  # its cache could not be filled
     return any(
-        (record.outcome == "skipped" and is_clone(cell, record.spec.cell))
+        (record.outcome == "skipped" and cell.original == record.spec.cell.original)
         or (record.breach and shares_breach(cell, record))
         for records in of_cell.values()
         for number, record in records.items()
         if number <= block
     )
-
-
-def is_clone(one: Cell, other: Cell) -> bool:
-    """Return whether two cells are the same but for the number of the clone."""
-    return one.model_copy(update={"replica": other.replica}) == other

@@ -15,7 +15,7 @@ from typing import Final
 from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group
 from orchestrator.errors import UsageError
-from orchestrator.export.publication.admit import Admitted
+from orchestrator.export.publication.admit import TYPE_FOLDER, Admitted
 from orchestrator.export.publication.conclusion import read_start
 from orchestrator.export.publication.contents import DESCRIPTION
 from orchestrator.files.atomic import open_regular
@@ -28,7 +28,6 @@ from orchestrator.report.page.reproduce import format_command
 PACKAGE: Final = "orchestrator.export.publication"
 INDEX: Final = "index.html"
 FILES_FOLDER: Final = "runs"
-TYPE_FOLDER: Final = re.compile(r"[0-9a-f]{8}")
 # The index of every site has this mark. A folder without it may hold anything, such as publications.
 MARK: Final = b'<meta name="generator" content="Plumbline site">'
 # The mark is within so many bytes from the beginning.

@@ -31,7 +31,6 @@ from orchestrator.report.page.charts import (
     Section,
     Spec,
     Table,
-    Value,
     cost,
     make_cell_row,
     make_row,
@@ -47,7 +46,7 @@ from orchestrator.report.page.charts import (
     warmup,
 )
 from orchestrator.report.page.other_types import list_other_types
-from orchestrator.report.page.templates import open_templates, read_text
+from orchestrator.report.page.templates import open_templates, read_text, to_printable_value
 from orchestrator.report.repetition import is_said, split_shared_sentences
 from orchestrator.report.sections import accuracy, agreement, calls, generation, growth, price, throughput
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
@@ -310,11 +309,11 @@ def build_chart_data(figure: Chart, names: FilterNames, modes: Sequence[str] = (
     """Return the data of a chart. `modes` are all modes of its group: their places decide their colours."""
     marks, cells = (
         [names.marks(row) for row in figure.rows],
-        [[value_to_printable(cell) for cell in row.cells] for row in figure.rows],
+        [[to_printable_value(cell) for cell in row.cells] for row in figure.rows],
     )
     return {
         "kind": figure.kind,
-        "modes": [[value_to_printable(mode), modes.index(mode)] for mode in figure.modes],
+        "modes": [[to_printable_value(mode), modes.index(mode)] for mode in figure.modes],
         "columns": {
             **{name: pack_column([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
             **{kind: pack_column([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
@@ -329,11 +328,6 @@ def pack_column(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
     if 2 * len(words) > len(column) or not column:
         return list(column)
     return {"words": list(words), "at": [words[word] for word in column]}
-
-
-def value_to_printable(value: Value) -> Value:
-    """Return a value of a record without characters that a reader's machine would obey."""
-    return to_printable(value) if isinstance(value, str) else value
 
 
 def collect_filter_names(run: Run) -> FilterNames:

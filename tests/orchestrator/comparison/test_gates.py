@@ -6,8 +6,8 @@ import pytest
 
 from orchestrator.analysis.cell_summary import summarise_cell
 from orchestrator.analysis.compare import Verdict
-from orchestrator.analysis.statistics.intervals import Interval
-from orchestrator.comparison.changes import NO_INTERVAL, Change, Ratio
+from orchestrator.analysis.statistics.intervals import NO_INTERVAL, Interval
+from orchestrator.comparison.changes import Change, Ratio
 from orchestrator.comparison.gates import Gate, apply_gate, parse_gate
 from orchestrator.errors import UsageError
 from schemas.job import Cell

@@ -10,6 +10,7 @@ from orchestrator.machine import doctor
 from orchestrator.machine.activity import Activity, BusyProcess, ClockQuality, Storage
 from orchestrator.machine.doctor import Facts, examine_machine
 from orchestrator.machine.findings import Finding, Fitness, Severity, rate_fitness
+from orchestrator.machine.interpreter_probe import SUPPORTED_PYTHONS
 from schemas.catalog import FRAMEWORKS
 from schemas.record import Host
 
@@ -239,6 +240,6 @@ def test_the_gravest_finding_stands_last_next_to_the_verdict() -> None:
 
 
 def test_the_supported_versions_are_those_that_the_package_can_be_installed_for() -> None:
-    (_, first), (major, last) = doctor.SUPPORTED_PYTHONS
+    (_, first), (major, last) = SUPPORTED_PYTHONS
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert required == f">=3.{first},<{major}.{last + 1}"

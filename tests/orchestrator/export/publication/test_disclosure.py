@@ -52,7 +52,7 @@ SECRETS = [
     ("in `/data/My Secret Project/x`", "in `removed-path`", "an absolute path"),
     ("'~/My Project/x' is gone", "'removed-path' is gone", "an absolute path"),
     ("on //nas/share/alice", "on removed-path", "an absolute path"),
-    ("-I/work/alice/include -O2", "-Iremoved-path -O2", "an absolute path"),
+    ("-I/srv/alice/include -O2", "-Iremoved-path -O2", "an absolute path"),
     ("GPU-8f0a1b2c-3d4e-5f60-7182-93a4b5c6d7e8", "removed-device", "a device"),
     ("eth0 02:42:ac:11:00:0f up", "eth0 removed-device up", "a device"),
     ("AIza" + "a1B2_" * 7, "removed-token", "a token"),

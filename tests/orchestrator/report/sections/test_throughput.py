@@ -10,8 +10,8 @@ from rich.console import Console
 from orchestrator.analysis.costs.throughput import Throughput
 from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.results import Group
-from orchestrator.analysis.rows import NO_INTERVAL, result_to_row
-from orchestrator.analysis.statistics.intervals import Interval
+from orchestrator.analysis.rows import result_to_row
+from orchestrator.analysis.statistics.intervals import NO_INTERVAL, Interval
 from orchestrator.report.json_document import result_to_dict
 from orchestrator.report.page.page import build_throughput_table
 from orchestrator.report.sections import throughput
