@@ -9,7 +9,7 @@ from functools import partial
 from orchestrator.analysis.quality.starts import differ_by_start
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.analysis.stopping import describe_goal
-from orchestrator.execution.artefacts import ArtefactMaker, keep_failure, needs_artefact
+from orchestrator.execution.artefacts import ArtefactMaker, keep_failure
 from orchestrator.execution.breaches import shares_breach
 from orchestrator.execution.budget import Budget
 from orchestrator.execution.job import JobRunner
@@ -17,6 +17,7 @@ from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.peak_rates import PeakRates
+from orchestrator.execution.preparation import Preparation
 from orchestrator.execution.profiling import profile_cell
 from orchestrator.execution.repetition import repeat_timing
 from orchestrator.execution.sweep_events import (
@@ -36,17 +37,14 @@ from orchestrator.planning.plan import Plan
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
 from orchestrator.records.attempts import next_attempt
-from orchestrator.records.labels import format_title
 from orchestrator.records.outcomes import Classification, should_retry
 from orchestrator.records.store import Store
-from schemas.artefact import Artefact
-from schemas.event import Exported, Report
+from schemas.event import Report
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Placement
 
 LOST_REASON = "the orchestrator ended before it could record the outcome of this job"
 PrecisionCheck = Callable[[Sequence[JobRecord], int], bool]
-MakeArtefact = Callable[[JobSpec], JobRecord]
 
 
 @dataclass
@@ -75,14 +73,9 @@ class Sweep:
     first_block: int = 1
     placement: Placement | None = None
     records: list[JobRecord] = field(default_factory=list)
-    _artefacts: dict[str, Artefact] = field(default_factory=dict)
-    _expected: dict[str, Artefact] = field(default_factory=dict)
-    _shared: dict[str, tuple[str, Artefact]] = field(default_factory=dict)
     _earlier: dict[str, list[Report]] = field(default_factory=lambda: defaultdict(list))
     _dropped: set[str] = field(default_factory=set)
     _set_apart: dict[str, Cell] = field(default_factory=dict)
-    _prepared: set[str] = field(default_factory=set)
-    _unprepared: set[str] = field(default_factory=set)
     _is_cut: bool = False
     _failures: Counter[str] = field(default_factory=Counter)
     _paused_s: float = 0.0
@@ -98,10 +91,19 @@ class Sweep:
             self.placement,
         )
         made = self.store.read_artefact_records() if self.resumed else []
-        self._prepared |= {record.spec.cell.id for record in made if record.outcome == "exported"}
         spec, before_s = self.plan.spec, total_duration_s([*self.earlier, *made])
         estimate_s = partial(self.plan.estimate_job_s, known=self.known)
         self._budget = Budget(spec.stop.budget, estimate_s, self._now_s, before_s)
+        self._preparation = Preparation(
+            self.plan,
+            ArtefactMaker(self.store, self._run_unmeasured, self.plan.environments.choose_export_environment),
+            self.first_block,
+            self._budget,
+            has_room=lambda cell: self._has_room([cell]),
+            is_stopped=lambda: self.stopped_early,
+            drop_cell=self._drop_unprepared,
+            done={record.spec.cell.id for record in made if record.outcome == "exported"},
+        )
 
     def run(self) -> str:
         """Run until its goal, budget, number of blocks or a signal ends it, and return which, in words."""
@@ -123,7 +125,7 @@ class Sweep:
     def _measure_blocks(self) -> str:
         stop, least = self.plan.spec.stop, self.plan.least_blocks
         self._record_refused()
-        if not (self._prepare_cells() and self._fill_caches()):
+        if not (self._preparation.prepare_cells() and self._fill_caches()):
             return self._describe_interruption()
         for block in range(self.first_block, stop.blocks + 1):
             if not (cells := self._list_remaining()):
@@ -158,7 +160,7 @@ class Sweep:
         if spec.block <= self.plan.least_blocks:
             return True
         is_first = not any(record.outside for record in self.records) and self._budget.spent_s < self._budget.limit_s
-        return spec.cell.id not in self._unprepared and (is_first or self._has_room([spec.cell]))
+        return spec.cell.id not in self._preparation.left_out and (is_first or self._has_room([spec.cell]))
 
     def _describe_spent_budget(self) -> str:
         """Describe the end of a sweep by its budget, and what is missing if that was in the first block."""
@@ -192,43 +194,6 @@ class Sweep:
             self.publish(SweepContinued(self.clock() - began))
         self.publish(JobStarted(spec))
 
-    def _prepare_cells(self) -> bool:
-        """Make the expected results and artefacts of all cells before the first block; return False if interrupted.
-
-        If that fails for a cell, the failure becomes its only record, and the cell is not run.
-        """
-        maker = ArtefactMaker(self.store, self._run_unmeasured, self.plan.environments.choose_export_environment)
-        for position, cell in enumerate(self.plan.runnable):
-            job = self.plan.build_job(cell, self.first_block, position)
-            if job.reference and not self._make_expected(cell, job, position, maker):
-                return False
-            # An export takes a model's state and inputs from there, or the weights of a workload.
-            job = job.model_copy(update={"expected": self._expected.get(cell.id)})
-            loads = needs_artefact(cell, self.plan.find_workload(cell)) and cell.id not in self._dropped
-            if loads and not self._make_for_cell(job, job, maker.export_model, self._artefacts):
-                return False
-        return True
-
-    def _make_expected(self, cell: Cell, job: JobSpec, position: int, maker: ArtefactMaker) -> bool:
-        """Make the expected results of a cell's jobs; return False if interrupted.
-
-        The referee of a later variant of a model gets the file of the first one's, whose inputs and state it shares.
-        """
-        referee = self.plan.build_job(self.plan.find_reference_cell(cell, job.reference), job.block, position)
-        computation = format_title(cell)
-        if (
-            cell.variant
-            and job.model is not None
-            and (first := self._shared.get(computation))
-            and first[0] != cell.variant
-        ):
-            referee = referee.model_copy(update={"expected": first[1]})
-        if not self._make_for_cell(job, referee, maker.compute_expected, self._expected):
-            return False
-        if made := self._expected.get(cell.id):
-            self._shared.setdefault(computation, (cell.variant, made))
-        return True
-
     def _list_profiled(self) -> list[Cell]:
         """Return the cells that will be profiled, as far as is known by now."""
         kept = [cell for cell in self._list_remaining() if not cell.replica]
@@ -248,56 +213,26 @@ class Sweep:
                 profile_cell(self.store, self._run_unmeasured, self._build_spec(cell, 1, position))
         return f", which left no time for {left_out} profile{'s' if left_out > 1 else ''}" if left_out else ""
 
-    def _make_for_cell(self, job: JobSpec, source: JobSpec, make: MakeArtefact, made: dict[str, Artefact]) -> bool:
-        """Make in another job what a cell's jobs need, or drop the cell; return False if interrupted.
-
-        A cell for which the budget has no room stays without, and none of its jobs starts.
-        """
-        if not self._may_prepare(source.cell):
-            self._unprepared.add(job.cell.id)
-            return True
-        record = make(source)
-        self._prepared.add(source.cell.id)
-        if record.outcome == "interrupted" or self.stopped_early:
-            return False
-        if record.outcome == "exported" and isinstance(record.result, Exported):
-            made[job.cell.id] = record.result.artefact
-        else:
-            self._dropped.add(job.cell.id)
-            self._publish_record(keep_failure(self._jobs, job, record))
-        return True
-
-    def _may_prepare(self, cell: Cell) -> bool:
-        """Return whether a job that others need may start: it fits, is there already, or comes before all others."""
-        has_time = self._budget.spent_s < self._budget.limit_s
-        return bool(
-            self.plan.least_blocks
-            or cell.id in self._prepared
-            or (not self._prepared and has_time)
-            or self._has_room([cell])
-        )
-
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Return one job of the plan with its artefact, its expected results, and what earlier processes decide."""
-        spec, original = self.plan.build_job(cell, block, position), cell.original.id
-        made = {"artefact": self._artefacts.get(cell.id), "expected": self._expected.get(cell.id)}
+        spec, original = self._preparation.add_files(self.plan.build_job(cell, block, position)), cell.original.id
         decided = {"timing": repeat_timing(spec.timing, self._earlier[original])}
         # A cell and its clone start alike, or they could differ by that.
         must_be_fresh = any(each.original.id == original for each in self._set_apart.values())
-        return spec.model_copy(update=made | decided | ({"start": "fresh"} if must_be_fresh else {}))
+        return spec.model_copy(update=decided | ({"start": "fresh"} if must_be_fresh else {}))
 
     def _fill_caches(self) -> bool:
         """Run each cell with a warm cache once, as block 0, which never counts; return False if interrupted."""
         for position, cell in enumerate(self.plan.cells_to_fill):
             if self.stopped_early or cell.id in self._dropped:
                 continue
-            if self._may_prepare(cell):
+            if self._preparation.may_prepare(cell):
                 # A new attempt number, or a resumed run would overwrite its first record.
                 before = [each for each in self.earlier if (each.spec.block, each.spec.cell.id) == (0, cell.id)]
                 self._run_job(self._build_spec(cell, 0, position).model_copy(update={"attempt": next_attempt(before)}))
-                self._prepared.add(cell.id)
+                self._preparation.done.add(cell.id)
             else:
-                self._unprepared.add(cell.id)
+                self._preparation.left_out.add(cell.id)
         return not (self.plan.cells_to_fill and self.stopped_early)
 
     def _run_block(self, block: int, cells: Sequence[Cell]) -> bool:
@@ -408,6 +343,11 @@ class Sweep:
             self._set_apart[cell.id] = cell
         else:  # a gap between few processes was chance
             self._set_apart.pop(cell.id, None)
+
+    def _drop_unprepared(self, job: JobSpec, failed: JobRecord) -> None:
+        """Drop a cell that another job has prepared in vain; that failure becomes its only record."""
+        self._dropped.add(job.cell.id)
+        self._publish_record(keep_failure(self._jobs, job, failed))
 
     def _drop_alike(self, record: JobRecord) -> None:
         """Give every cell with the same broken part of a workload the same record, without starting its jobs."""
