@@ -52,7 +52,9 @@ def prepare(tmp_path: Path, make_cell: MakeCell, make_record: Callable[..., JobR
             assert isinstance(spec.purpose, Export)
             file = Artefact(path=spec.purpose.path, sha256="ab", size_bytes=3)
             result = Exported(artefact=file, versions={}, settings=(), phases=()) if outcome == "exported" else None
-            return make_record(spec=spec, outcome=outcome, reason="no", result=result)
+            record = make_record(spec=spec, outcome=outcome, reason="no", result=result)
+            store.write_record(record)
+            return record
 
         budget = Budget(limit_s, lambda cell: 1.0, lambda: 0.0)
         maker = ArtefactMaker(store, run_job, plan.environments.choose_export_environment)
