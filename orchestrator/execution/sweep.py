@@ -18,7 +18,7 @@ from orchestrator.execution.launchers import Launcher
 from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.preparation import Preparation
-from orchestrator.execution.profiling import profile_cell
+from orchestrator.execution.profiling import make_profiling_jobs
 from orchestrator.execution.repetition import repeat_timing
 from orchestrator.execution.sweep_events import (
     BlockEnded,
@@ -34,6 +34,7 @@ from orchestrator.execution.sweep_events import (
 )
 from orchestrator.planning.estimate import total_duration_s
 from orchestrator.planning.plan import Plan
+from orchestrator.planning.starts import FIRST_FORKED_BLOCK
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records import outcomes
 from orchestrator.records.attempts import next_attempt
@@ -204,13 +205,21 @@ class Sweep:
 
         Profiles never count as measurements.
         """
-        measured, left_out = {record.spec.cell.id for record in self.records if record.outcome == "measured"}, 0
-        for position, cell in enumerate(self.plan.runnable):
-            if cell.id in measured and not cell.replica and not self.stopped_early:
-                if not (self.plan.least_blocks or self._budget.has_room([cell])):
-                    left_out += 1
-                    continue
-                profile_cell(self.store, self._run_unmeasured, self._build_spec(cell, 1, position))
+        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
+        kept = [
+            self._build_spec(cell, FIRST_FORKED_BLOCK, position)
+            for position, cell in enumerate(self.plan.runnable)
+            if cell.id in measured and not cell.replica
+        ]
+        jobs, left_out = make_profiling_jobs(self.store, kept), 0
+        self._open_templates(jobs)
+        for job in jobs:
+            if self.stopped_early:
+                break
+            if self.plan.least_blocks or self._budget.has_room([job.cell]):
+                self._run_unmeasured(job)
+            else:
+                left_out += 1
         return f", which left no time for {left_out} profile{'s' if left_out > 1 else ''}" if left_out else ""
 
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
@@ -239,7 +248,10 @@ class Sweep:
         """Run one block, or the part of it that fits the budget; return False if interrupted."""
         order = self.plan.order_cells(cells, block)
         self.publish(BlockStarted(block, order))
-        self._open_templates(block, order)
+        done = {record.spec.cell.id for record in self.earlier if record.spec.block == block}
+        self._open_templates(
+            [self._build_spec(cell, block, position) for position, cell in enumerate(order) if cell.id not in done]
+        )
         for position, cell in enumerate(order):
             if cell.id in self._dropped:
                 continue  # the clone of a cell that was skipped in this block
@@ -252,12 +264,10 @@ class Sweep:
                 return False
         return True
 
-    def _open_templates(self, block: int, order: Sequence[Cell]) -> None:
-        """Let the templates of a block import side by side, for those of its jobs that have not run yet."""
+    def _open_templates(self, jobs: Sequence[JobSpec]) -> None:
+        """Let the templates of the next jobs import side by side."""
         if self.templates is None:
             return
-        done = {record.spec.cell.id for record in self.earlier if record.spec.block == block}
-        jobs = [self._build_spec(cell, block, position) for position, cell in enumerate(order) if cell.id not in done]
         began_s = self._now_s()
         self.templates.open_block(jobs)
         if any(job.start == "template" for job in jobs):

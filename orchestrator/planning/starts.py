@@ -10,6 +10,9 @@ from schemas.sweep import SweepSpec
 # until the first result, and the footprint of a whole process.
 FRESH_INTERVAL = 5
 
+# Jobs that belong to no block, such as profiles, are forked as those of this one are.
+FIRST_FORKED_BLOCK = 2
+
 # All jobs of so many blocks are thorough. After them, those of fresh blocks are.
 THOROUGH_BLOCKS = 2
 

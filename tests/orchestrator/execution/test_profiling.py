@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestrator.execution.launchers.template_pool import TemplatePool
 from orchestrator.execution.supervisor import Ending
 from orchestrator.execution.sweep import Sweep
 from orchestrator.planning import plan as planning
@@ -119,3 +120,32 @@ def test_counts_stand_in_a_table_and_in_the_document(rehearse: Rehearse, run: St
     assert "5 dispatches, 1.5 fused groups" in console.file.getvalue()
     (told,) = json.loads(json.dumps(profiles_to_list(run.read_profiles()), allow_nan=False))
     assert (told["label"], told["counts"]) == ("numpy:eager", COUNTS)
+
+
+def test_profiles_are_forked_from_templates_of_their_own(
+    run: Store, host: Host, make_cell: Callable[..., Cell], make_report: Callable[..., Report]
+) -> None:
+    opened: list[list[tuple[str, str]]] = []
+
+    class Noting(TemplatePool):
+        def open_block(self, jobs: Iterable[JobSpec]) -> None:
+            opened.append([(type(job.purpose).__name__, job.start) for job in jobs])
+
+    spec = SweepSpec.model_validate({"stop": {"blocks": 1, "budget": 1000}, "profile": True})
+    plan, actor = (
+        Plan(spec, (make_cell("numpy:eager"), make_cell("synthetic:spin")), {}, 1, (0, 1), ()),
+        Actor(make_report()),
+    )
+    with Interrupts() as interrupts:
+        Sweep(
+            plan=plan,
+            launcher=actor,
+            store=run,
+            host=host,
+            enough=lambda *_: False,
+            publish=lambda _: None,
+            interrupts=interrupts,
+            templates=Noting(plan.environments),
+        ).run()
+    assert opened == [[("Measure", "fresh")] * 2, [("Profile", "template")] * 2]
+    assert [job.start for job in actor.looks] == ["template"] * 2
