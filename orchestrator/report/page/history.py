@@ -6,8 +6,9 @@ from typing import Final
 
 from orchestrator.comparison.history import History, TypeHistory
 from orchestrator.report.history.sentences import describe_history, describe_skipped, describe_type
+from orchestrator.report.page.chart_data import FilterNames
 from orchestrator.report.page.charts import Chart, history
-from orchestrator.report.page.page import MAX_LAID_OUT_GROUPS, FilterNames, list_page_parts, load_template
+from orchestrator.report.page.page import MAX_LAID_OUT_GROUPS, list_page_parts, load_template
 from schemas.job import Cell
 
 TITLE: Final = "History"

@@ -12,7 +12,6 @@ from jinja2 import Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from orchestrator.analysis.agreement import compare_results
 from orchestrator.analysis.axis import AxisTable
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
@@ -25,6 +24,7 @@ from orchestrator.report.nodes.sentences import describe_next_sweep, describe_no
 from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.overview import build_overview
 from orchestrator.report.page import reproduce, vega
+from orchestrator.report.page.chart_data import build_chart_data, collect_filter_names
 from orchestrator.report.page.charts import (
     Chart,
     ChartRow,
@@ -33,7 +33,6 @@ from orchestrator.report.page.charts import (
     Table,
     cost,
     make_cell_row,
-    make_row,
     make_section,
     memory,
     nodes,
@@ -46,15 +45,15 @@ from orchestrator.report.page.charts import (
     warmup,
 )
 from orchestrator.report.page.other_types import list_other_types
-from orchestrator.report.page.templates import open_templates, read_text, to_printable_value
+from orchestrator.report.page.section_tables import TitledTable, list_section_tables
+from orchestrator.report.page.templates import open_templates, read_text
 from orchestrator.report.repetition import is_said, split_shared_sentences
-from orchestrator.report.sections import accuracy, agreement, calls, generation, growth, price, throughput
+from orchestrator.report.sections import calls, price, throughput
 from orchestrator.report.sentences import describe_skipped, list_deprecations, write_headline
 from orchestrator.report.summary import summarise_groups
 
 PACKAGE: Final = "orchestrator.report.page"
 DISTRIBUTION: Final = "plumbline-ml"
-KINDS: Final = ("framework", "workload", "task")
 # With more groups than this, each shows its first chart, and the others on request.
 MAX_OPEN_GROUPS: Final = 4
 # With more groups than this, each has its times alone, and with more jobs, their schedule is left out: a browser should
@@ -65,26 +64,6 @@ MAX_SCHEDULED_JOBS: Final = 5000
 MAX_LAID_OUT_GROUPS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class FilterNames:
-    """Names that a page can be filtered by, each with its number, so that no name is ever quoted."""
-
-    framework: Mapping[str, int]
-    workload: Mapping[str, int]
-    task: Mapping[str, int]
-
-    def marks(self, row: ChartRow) -> dict[str, list[int]]:
-        """Return what a row stands for, as numbers; no entry for a kind if the row stands for all of it."""
-        said = {
-            "framework": row.frameworks,
-            "workload": optional_to_tuple(row.workload),
-            "task": optional_to_tuple(row.task),
-        }
-        return {
-            kind: [getattr(self, kind)[name] for name in dict.fromkeys(names)] for kind, names in said.items() if names
-        }
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One group as the page shows it: a short name, and what the top of the page does not say."""
@@ -93,11 +72,7 @@ class Part:
     name: str
     lead: Sequence[str]
     sentences: Sequence[str]
-    agreement: Table | None
-    generation: Table | None
-    growth: Table | None
-    throughput: Table | None
-    accuracy: Table | None
+    tables: Sequence[TitledTable]
     figures: Sequence[Chart]
     row: ChartRow
     modes: Sequence[str]
@@ -142,11 +117,6 @@ def collect_values(run: Run) -> dict[str, Any]:
         ],
         "refused": [row for group in groups for row in list_unranked(group)],
         "cells": len(run.cells),
-        "agreement_title": agreement.TITLE,
-        "generation_title": generation.TITLE,
-        "growth_title": growth.TITLE,
-        "throughput_title": throughput.TITLE,
-        "accuracy_title": accuracy.TITLE,
         "others": list_other_types(run, brief=is_brief(run)),
         "turnarounds": describe_run_turnarounds(run),
         "notes": [
@@ -197,11 +167,7 @@ def build_part(group: Group, run: Run, name: str, sentences: Sequence[str], said
             *(() if is_brief(run) else price.describe_group_prices(group, run)),
             *(describe_nodes(group.over_nodes) if group.over_nodes and not is_brief(run) else ()),
         ],
-        agreement=build_agreement_table(group),
-        generation=build_generation_table(group),
-        growth=build_growth_table(group),
-        throughput=build_throughput_table(group),
-        accuracy=build_accuracy_table(group) if has_several_precisions(run) else None,
+        tables=list(list_section_tables(group, has_accuracy=has_several_precisions(run))),
         figures=list(build_charts(section, run)),
         row=ChartRow(
             cells=(),
@@ -227,45 +193,9 @@ def build_axis_table(table: AxisTable) -> Table:
     return Table(tuple(axis.list_headings(table.axis, table.unit)), tuple(rows))
 
 
-def build_agreement_table(group: Group) -> Table | None:
-    """Return the matrix of differences between the results of a group; None where it would say nothing."""
-    found = compare_results(group)
-    if found is None:
-        return None
-    rows = (
-        make_row((f"{number} {label}", *map(agreement.format_square, squares)), group.result(label))
-        for number, (label, squares) in enumerate(agreement.list_rows(found), 1)
-    )
-    return Table(("mode", agreement.REFERENCE, *agreement.list_numbers(found)), tuple(rows))
-
-
-def build_generation_table(group: Group) -> Table | None:
-    """Return the calls of loops by their position; None if a call is no loop."""
-    rows = [make_row(cells, group.result(cells[0])) for cells in generation.list_rows(group)]
-    return Table(generation.list_headings(group), tuple(rows)) if rows else None
-
-
-def build_growth_table(group: Group) -> Table | None:
-    """Return the slopes of memory over many calls; None if the sweep did not ask for them."""
-    rows = [make_row(cells, group.result(cells[0])) for cells in growth.list_rows(group)]
-    return Table(growth.HEADINGS, tuple(rows)) if rows else None
-
-
-def build_throughput_table(group: Group) -> Table | None:
-    """Return the requests a second with several clients at once; None if the sweep did not ask for them."""
-    rows = [make_row(cells, group.result(cells[0])) for cells in throughput.list_rows(group)]
-    return Table(throughput.HEADINGS, tuple(rows)) if rows else None
-
-
 def has_several_precisions(run: Run) -> bool:
     """Return whether the accuracy of a run's cells is a choice of its user: its cells differ in precision."""
     return len({cell.precision for cell in run.manifest.cells}) > 1
-
-
-def build_accuracy_table(group: Group) -> Table | None:
-    """Return the errors of a group's cells; None if nothing was compared with a reference."""
-    rows = [make_row(cells, group.result(cells[0])) for cells in accuracy.list_rows(group)]
-    return Table(accuracy.HEADINGS, tuple(rows)) if rows else None
 
 
 def is_brief(run: Run) -> bool:
@@ -303,43 +233,6 @@ def build_charts(section: Section, run: Run) -> Iterator[Chart]:
     ):
         if found is not None:
             yield found
-
-
-def build_chart_data(figure: Chart, names: FilterNames, modes: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the data of a chart. `modes` are all modes of its group: their places decide their colours."""
-    marks, cells = (
-        [names.marks(row) for row in figure.rows],
-        [[to_printable_value(cell) for cell in row.cells] for row in figure.rows],
-    )
-    return {
-        "kind": figure.kind,
-        "modes": [[to_printable_value(mode), modes.index(mode)] for mode in figure.modes],
-        "columns": {
-            **{name: pack_column([row[place] for row in cells]) for place, name in enumerate(figure.columns)},
-            **{kind: pack_column([tuple(each.get(kind, ())) for each in marks]) for kind in KINDS},
-        },
-    }
-
-
-def pack_column(column: Sequence[Any]) -> list[Any] | dict[str, list[Any]]:
-    """Return a column as it is or, if its values repeat, as a list of words and an index for each row."""
-    words = {word: place for place, word in enumerate(dict.fromkeys(column))}
-    # Words save space only if each occurs at least twice on average.
-    if 2 * len(words) > len(column) or not column:
-        return list(column)
-    return {"words": list(words), "at": [words[word] for word in column]}
-
-
-def collect_filter_names(run: Run) -> FilterNames:
-    """Return the frameworks, workloads and tasks of a run, in the order of its cells."""
-    cells = [*run.manifest.cells, *(process.cell for process in run.last_attempts)]
-    every = [[getattr(cell, kind) for cell in cells] for kind in KINDS]
-    return FilterNames(*({name: number for number, name in enumerate(dict.fromkeys(of_kind))} for of_kind in every))
-
-
-def optional_to_tuple(name: str | None) -> tuple[str, ...]:
-    """Return a tuple of one name, or of none."""
-    return () if name is None else (name,)
 
 
 def list_host_facts(said: Mapping[str, Any], above: str = "") -> Iterator[ChartRow]:

@@ -14,14 +14,8 @@ import pytest
 from orchestrator.analysis.compare import Verdict
 from orchestrator.analysis.run import Run
 from orchestrator.report.page import page
-from orchestrator.report.page.page import (
-    hash_script,
-    list_host_facts,
-    pack_column,
-    read_asset,
-    render_page,
-    render_still_page,
-)
+from orchestrator.report.page.chart_data import pack_column
+from orchestrator.report.page.page import hash_script, list_host_facts, read_asset, render_page, render_still_page
 from schemas.environment import EnvironmentRecord
 from schemas.job import Cell
 from schemas.record import JobRecord

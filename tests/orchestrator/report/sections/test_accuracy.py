@@ -13,7 +13,8 @@ from orchestrator.analysis.groups import group_results
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.rows import result_to_row
 from orchestrator.report.json_document import result_to_dict
-from orchestrator.report.page.page import build_accuracy_table, render_page
+from orchestrator.report.page.page import render_page
+from orchestrator.report.page.section_tables import list_section_tables
 from orchestrator.report.sections import accuracy
 from schemas.event import Report
 from schemas.job import Cell
@@ -45,8 +46,9 @@ def test_each_mode_has_its_error_with_the_tolerance_and_its_equal_arg_max(compar
 
 
 def test_a_page_has_the_rows_of_the_terminal(compared: Group) -> None:
-    table = build_accuracy_table(compared)
-    assert table is not None
+    (found,) = list_section_tables(compared, has_accuracy=True)
+    table = found.table
+    assert found.title == accuracy.TITLE
     assert table.headings == accuracy.HEADINGS
     assert [row.cells for row in table.rows] == [*accuracy.list_rows(compared)]
 
@@ -65,7 +67,7 @@ def test_without_a_comparison_there_is_no_table(compared: Group) -> None:
         compared, results=tuple(dataclasses.replace(each, accuracy=None) for each in compared.results)
     )
     assert draw(bare) == []
-    assert build_accuracy_table(bare) is None
+    assert [*list_section_tables(bare, has_accuracy=True)] == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.rows import result_to_row
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.json_document import result_to_dict
-from orchestrator.report.page.page import build_generation_table
+from orchestrator.report.page.section_tables import list_section_tables
 from orchestrator.report.sections import generation
 from orchestrator.report.sentences import describe_group
 from schemas.job import Cell
@@ -86,8 +86,9 @@ def test_a_loop_of_two_calls_has_no_further_column(generating: Group) -> None:
 
 
 def test_a_page_has_the_rows_of_the_terminal(generating: Group) -> None:
-    table = build_generation_table(generating)
-    assert table is not None
+    (found,) = list_section_tables(generating, has_accuracy=False)
+    table = found.table
+    assert found.title == generation.TITLE
     assert table.headings == generation.list_headings(generating)
     assert [row.cells for row in table.rows] == [*generation.list_rows(generating)]
 
@@ -133,5 +134,5 @@ def test_a_sweep_without_loops_shows_nothing(generating: Group) -> None:
     results = [dataclasses.replace(each, generation=None) for each in generating.results]
     plain = dataclasses.replace(generating, results=tuple(results))
     assert draw(plain) == ""
-    assert build_generation_table(plain) is None
+    assert [*list_section_tables(plain, has_accuracy=True)] == []
     assert not [*generation.describe_generation(plain)]

@@ -12,7 +12,7 @@ from orchestrator.analysis.results import Group
 from orchestrator.analysis.rows import result_to_row
 from orchestrator.analysis.statistics.intervals import Interval
 from orchestrator.report.json_document import result_to_dict
-from orchestrator.report.page.page import build_growth_table
+from orchestrator.report.page.section_tables import list_section_tables
 from orchestrator.report.sections import growth
 from orchestrator.report.sentences import describe_group
 from schemas.job import Cell
@@ -49,8 +49,9 @@ def test_each_mode_has_its_slope_with_what_is_known(watched: Group) -> None:
 
 
 def test_a_page_has_the_rows_of_the_terminal(watched: Group) -> None:
-    table = build_growth_table(watched)
-    assert table is not None
+    (found,) = list_section_tables(watched, has_accuracy=False)
+    table = found.table
+    assert found.title == growth.TITLE
     assert table.headings == growth.HEADINGS
     assert [row.cells for row in table.rows] == [*growth.list_rows(watched)]
     assert {row.frameworks for row in table.rows} == {("torch",)}
@@ -79,6 +80,6 @@ def test_a_sweep_that_did_not_ask_shows_nothing(watched: Group) -> None:
         watched, results=tuple(dataclasses.replace(each, growth=None) for each in watched.results)
     )
     assert draw(plain) == ""
-    assert build_growth_table(plain) is None
+    assert [*list_section_tables(plain, has_accuracy=True)] == []
     assert result_to_dict(plain.results[0])["growth_bytes_per_call"] is None
     assert result_to_row(plain.results[0])["growth_bytes_per_call"] is None

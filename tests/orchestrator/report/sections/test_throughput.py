@@ -13,7 +13,7 @@ from orchestrator.analysis.results import Group
 from orchestrator.analysis.rows import result_to_row
 from orchestrator.analysis.statistics.intervals import NO_INTERVAL, Interval
 from orchestrator.report.json_document import result_to_dict
-from orchestrator.report.page.page import build_throughput_table
+from orchestrator.report.page.section_tables import list_section_tables
 from orchestrator.report.sections import throughput
 from orchestrator.report.sentences import describe_group
 from schemas.job import Cell
@@ -88,8 +88,9 @@ def test_what_raised_has_failed_in_its_row_and_its_reason_in_a_sentence(group_of
 
 
 def test_a_page_has_the_rows_of_the_terminal(group: Group) -> None:
-    table = build_throughput_table(group)
-    assert table is not None
+    (found,) = list_section_tables(group, has_accuracy=False)
+    table = found.table
+    assert found.title == throughput.TITLE
     assert table.headings == throughput.HEADINGS
     assert [row.cells for row in table.rows] == [*throughput.list_rows(group)]
 
@@ -97,7 +98,7 @@ def test_a_page_has_the_rows_of_the_terminal(group: Group) -> None:
 def test_a_group_that_served_nobody_has_no_table_and_no_sentence(group_of: Serve) -> None:
     group = group_of()
     assert draw(group) == []
-    assert build_throughput_table(group) is None
+    assert [*list_section_tables(group, has_accuracy=True)] == []
     assert [*throughput.describe_throughput(group.ranked)] == []
     assert result_to_dict(group.results[0])["throughput"] is None
     assert result_to_row(group.results[0])["requests_per_second"] is None
