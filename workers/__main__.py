@@ -15,11 +15,11 @@ from pathlib import Path
 
 from schemas.event import Exported, Hello, Profiled, Report
 from schemas.job import ComputeReference, Export, JobSpec, Measure, Profile
-from workers.channel import Channel
 from workers.failures import make_failure
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import carry_out
-from workers.parent_death import die_with_parent
+from workers.process.channel import Channel
+from workers.process.parent_death import die_with_parent
 from workers.tasks import measure
 
 
@@ -36,7 +36,7 @@ def main(*, is_forked: bool = False) -> None:
     try:
         spec = JobSpec.model_validate_json(sys.stdin.buffer.read())
         if spec.sandbox:
-            from workers.sandbox import protect_from_job
+            from workers.process.sandbox import protect_from_job
 
             protect_from_job(spec)
         channel.send(Hello(pid=os.getpid(), python=platform.python_version(), interpreter=sys.executable))

@@ -25,7 +25,7 @@ from workers.interfaces import (
 )
 from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
-from workers.settings import SettingsLog
+from workers.process.settings import SettingsLog
 
 if TYPE_CHECKING:
     from workers.interfaces import Framework, Made, Shape, Step

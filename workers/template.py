@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from schemas.template import MAX_PACKET_BYTES, Forked, ForkRequest, TemplateReady, TemplateSpec
-from workers.parent_death import die_with_parent, wait_for_parent
-from workers.settings import HARMLESS_THREADS
+from workers.process.parent_death import die_with_parent, wait_for_parent
+from workers.process.settings import HARMLESS_THREADS
 
 
 def become_job(descriptor: int) -> None:

@@ -108,7 +108,7 @@ def test_huge_pages_are_allowed_unless_the_process_is_denied_them(ask: "Ask", wo
     report = work(tune(ask("numpy", "eager", "mlp"), "huge-pages"), fresh=True).report
     assert read(report, "huge pages") == [Setting(name="huge pages", asked="allowed", got="allowed")]
     denied = "import ctypes; ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)\n" + (
-        "from workers.settings import read_tuning; print(*[each.got for each in read_tuning('huge-pages')])"
+        "from workers.process.settings import read_tuning; print(*[each.got for each in read_tuning('huge-pages')])"
     )
     said = subprocess.run(
         [sys.executable, "-c", denied],

@@ -10,7 +10,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
 
 from workers.errors import Unsupported
-from workers.quantisation import has_exact_products
+from workers.process.cpu_instructions import has_exact_products
 
 STATIC = "int8-static"
 # Operators of the graphs that quantisation makes, where a product is computed in 8 bits.

@@ -12,15 +12,15 @@ import numpy as np
 
 from schemas.companion import Ready, Round, Served
 from schemas.job import JobSpec
-from workers.channel import Channel
 from workers.failures import make_failure
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Stopwatch, carry_out
 from workers.measurement.throughput import Client, call_clients, call_from, describe_calls, pause_collection
-from workers.parent_death import die_with_parent
 from workers.problem.location import resolve_package
+from workers.process.channel import Channel
+from workers.process.parent_death import die_with_parent
+from workers.process.settings import SettingsLog, pin_process, share_cores
 from workers.session import Session, begin_step, complete_session, start_framework
-from workers.settings import SettingsLog, pin_process, share_cores
 
 
 def serve_rounds() -> None:

@@ -11,8 +11,8 @@ from workers.errors import Unsupported
 from workers.interfaces import HasFlatForm, SupportsSaving
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
+from workers.process.settings import SettingsLog, pin_process, read_process_settings
 from workers.session import build_model, build_session, collect_warnings, make_problem, read_versions, run_phases
-from workers.settings import SettingsLog, pin_process, read_process_settings
 
 
 def run(spec: JobSpec, path: Path, ledger: Ledger) -> Exported:

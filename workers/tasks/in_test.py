@@ -22,7 +22,7 @@ from workers.measurement.stopwatch import carry_out
 from workers.models import import_adapter
 from workers.models.code.callables import RUNNING
 from workers.problem.location import check_code
-from workers.settings import pin_process
+from workers.process.settings import pin_process
 from workers.tasks import measure, reference
 
 Ended = Report | Exported | Profiled

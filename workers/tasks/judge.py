@@ -35,15 +35,15 @@ from schemas.judging import (
     name_computation,
 )
 from workers.artefacts import artefact_from_file
-from workers.channel import Channel
 from workers.failures import make_failure
 from workers.models.problem import ModelProblem
-from workers.parent_death import die_with_parent
 from workers.problem.given import write_problem
 from workers.problem.location import resolve_package
 from workers.problem.problem import Problem
+from workers.process.channel import Channel
+from workers.process.parent_death import die_with_parent
+from workers.process.sandbox import protect_from_reference
 from workers.results import ResultsChanged, read_results
-from workers.sandbox import protect_from_reference
 from workers.session import make_problem
 from workers.tasks.recheck import describe_conditioning, format_percent
 from workers.verification.quantised import hold_quantised

@@ -37,8 +37,8 @@ from workers.measurement.input_exchange import InputExchange
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Lap, Stopwatch, Timed, choose_probes, count_samples
 from workers.problem.location import check_code, resolve_package
+from workers.process.settings import AT_THE_END, SettingsLog, pin_process, read_process_settings
 from workers.session import Session, begin_step, collect_warnings, complete_session, read_versions, start_framework
-from workers.settings import AT_THE_END, SettingsLog, pin_process, read_process_settings
 from workers.tasks.passes import make_further_calls, measure_memory, measure_roofline
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from workers.interfaces import HasArithmetic
 from workers.measurement import memory, nvml
 from workers.measurement.phases import Ledger
 from workers.measurement.stopwatch import Stopwatch
+from workers.process.settings import SettingsLog
 from workers.session import Session
-from workers.settings import SettingsLog
 
 if TYPE_CHECKING:
     from workers.interfaces import Step

@@ -7,9 +7,9 @@ from schemas.job import JobSpec
 from workers import artefacts
 from workers.measurement.phases import Ledger
 from workers.problem.location import resolve_package
+from workers.process.settings import SettingsLog
 from workers.profilers import PROFILED_CALLS, WARM_UP_CALLS, EarlyProfiler, load_profiler
 from workers.session import begin_step, build_session, collect_warnings, read_versions
-from workers.settings import SettingsLog
 
 
 def run(spec: JobSpec, path: Path, ledger: Ledger) -> Profiled:

@@ -17,8 +17,8 @@ from workers.measurement.generation import repeat_calls
 from workers.measurement.phases import Ledger
 from workers.problem.location import check_code, resolve_package
 from workers.problem.problem import Problem, problem_from_spec
+from workers.process.settings import pin_process, read_process_settings
 from workers.session import collect_warnings, prepare_step, read_versions
-from workers.settings import pin_process, read_process_settings
 from workers.verification import stored_reference
 from workers.verification.randomness import find_randomness
 from workers.verification.stored_reference import Cases

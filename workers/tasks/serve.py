@@ -11,7 +11,6 @@ from schemas.event import Throughput
 from schemas.job import JobSpec
 from schemas.judging import AT_ONCE, SET
 from workers.arrays import Array
-from workers.companions import CompanionFailed, Companions
 from workers.errors import is_out_of_memory, summarise_error
 from workers.interfaces import KeepsCores
 from workers.measurement.memory import list_process_tree, sum_sizes
@@ -26,8 +25,9 @@ from workers.measurement.throughput import (
     pause_collection,
     pool_latencies,
 )
+from workers.process.companions import CompanionFailed, Companions
+from workers.process.settings import SettingsLog, format_cores, share_cores
 from workers.session import Session
-from workers.settings import SettingsLog, format_cores, share_cores
 
 if TYPE_CHECKING:
     from workers.interfaces import Step

@@ -18,9 +18,9 @@ from orchestrator.registry.workloads import load_workload_folder
 from schemas.event import Report, Throughput
 from schemas.judging import AT_ONCE
 from tests.selection import mark_long
-from workers.companions import CompanionFailed, Companions
 from workers.measurement import throughput
 from workers.measurement.throughput import Client, call_in_threads, pool_latencies, thin_latencies
+from workers.process.companions import CompanionFailed, Companions
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work

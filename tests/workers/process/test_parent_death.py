@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the request is one to the Linux kernel")
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_MS = 20_000
 
 IN_C_CODE_FOR_EVER = """
 import itertools, os
-from workers.parent_death import die_with_parent
+from workers.process.parent_death import die_with_parent
 
 die_with_parent(os.getppid())
 print(os.getpid(), flush=True)
@@ -87,13 +87,15 @@ def test_a_worker_that_hangs_in_a_call_dies_with_its_parent(ask: "Ask") -> None:
 
 def test_a_process_whose_parent_is_gone_already_ends_at_once(python: "Python") -> None:
     ended = python(
-        "import os; from workers.parent_death import die_with_parent; die_with_parent(os.getppid() + 1); print('alive')"
+        "import os; from workers.process.parent_death import die_with_parent; "
+        "die_with_parent(os.getppid() + 1); print('alive')"
     )
     assert (ended.status, ended.output) == (1, b"")
 
 
 def test_a_process_whose_parent_lives_goes_on(python: "Python") -> None:
     ended = python(
-        "import os; from workers.parent_death import die_with_parent; die_with_parent(os.getppid()); print('alive')"
+        "import os; from workers.process.parent_death import die_with_parent; "
+        "die_with_parent(os.getppid()); print('alive')"
     )
     assert (ended.status, ended.output) == (0, b"alive\n")

@@ -57,7 +57,7 @@ def enter_sandbox(readable: Iterable[str], writable: Iterable[str]) -> None:
     version = require_landlock(libc)
     rights = max(known for least, known in RIGHTS_OF_VERSION.items() if least <= version)
     rules = make_ruleset(libc, version, rights, has_network=not leave_network(libc))
-    here = Path(__file__).resolve().parents[1]
+    here = Path(__file__).resolve().parents[2]
     ours = [str(here / name) for name in OWN_FOLDERS]
     # Of the folder that they are in, which may have runs too, only names can be read.
     add_rule(libc, rules, str(here), READ_FOLDER)

@@ -13,7 +13,7 @@ from orchestrator.execution.classify import classify_report
 from schemas.event import Report, Setting
 from schemas.job import JobSpec
 from tests.workers.own_code import write_workload
-from workers.settings import AT_THE_END, CORES, SettingsLog, pin_process, read_process_settings
+from workers.process.settings import AT_THE_END, CORES, SettingsLog, pin_process, read_process_settings
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Work

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workers import quantisation
+from workers.process import cpu_instructions
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ def test_only_instructions_that_add_in_32_bits_are_exact(
     machine: str, facts: str, exact: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpuinfo").write_text(facts)
-    monkeypatch.setattr(quantisation, "CPU_FACTS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(cpu_instructions, "CPU_FACTS", tmp_path / "cpuinfo")
     monkeypatch.setattr("platform.machine", lambda: machine)
-    assert quantisation.has_exact_products() is exact
+    assert cpu_instructions.has_exact_products() is exact
 
 
 def test_a_processor_that_says_nothing_is_taken_to_overflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantisation, "CPU_FACTS", tmp_path / "missing")
+    monkeypatch.setattr(cpu_instructions, "CPU_FACTS", tmp_path / "missing")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    assert not quantisation.has_exact_products()
+    assert not cpu_instructions.has_exact_products()

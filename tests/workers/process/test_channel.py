@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NOISY = """
 import ctypes, os, subprocess
 from schemas.event import Phase
-from workers.channel import Channel
+from workers.process.channel import Channel
 
 channel = Channel.claim()
 print("a print of Python", flush=True)
@@ -30,7 +30,7 @@ channel.send(Phase(name="build"))
 
 TALKATIVE = """
 from schemas.event import Failure, Phase
-from workers.channel import Channel
+from workers.process.channel import Channel
 
 channel = Channel.claim()
 channel.send(Phase(name="import"))
@@ -40,7 +40,7 @@ channel.send(Phase(name="build"))
 
 WITH_A_CHILD = """
 import subprocess
-from workers.channel import Channel
+from workers.process.channel import Channel
 
 Channel.claim()
 subprocess.run(["ls", "-l", "/proc/self/fd"], close_fds=False)
@@ -49,7 +49,7 @@ subprocess.run(["ls", "-l", "/proc/self/fd"], close_fds=False)
 PRINTED_BEFORE_IT_WAS_CLAIMED = """
 print("at the interpreter's start")
 from schemas.event import Phase
-from workers.channel import Channel
+from workers.process.channel import Channel
 
 Channel.claim().send(Phase(name="import"))
 """

@@ -12,8 +12,8 @@ import pytest
 
 from schemas.event import Failure, Report
 from tests.workers.own_code import write_workload
-from workers import sandbox
 from workers.errors import Unsupported
+from workers.process import sandbox
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Ask, Ended, Work

@@ -15,7 +15,7 @@ from schemas.companion import Answer, Ready, Round, Served
 from schemas.event import Failure
 from schemas.job import JobSpec
 
-PROGRAM = Path(__file__).with_name("start.py")
+PROGRAM = Path(__file__).parents[1] / "start.py"
 ANSWERS: TypeAdapter[Ready | Served | Failure] = TypeAdapter(Answer)
 
 # A companion that is told to end has this long for it.
