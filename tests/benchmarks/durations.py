@@ -1,7 +1,7 @@
 """Durations of questions, from the command to the verdict: sweeps with one set of options or another, in turn.
 
     python tests/benchmarks/durations.py 5 "" "--start fresh"
-    python tests/benchmarks/durations.py 1 "--suite static --blocks 8" "--suite static --blocks 8 --start fresh"
+    python tests/benchmarks/durations.py 1 "--suite static --blocks 9" "--suite static --blocks 9 --start fresh"
 
 Each set of options is asked once a round, in random order. For each the script prints its median duration, its blocks
 and jobs, and how many pairs have a claim; and for each but the first, on how many claims it agrees with the first.
