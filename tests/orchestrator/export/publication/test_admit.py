@@ -84,6 +84,14 @@ def test_an_untouched_publication_is_admitted_with_its_conclusion(published: Pat
     assert decision.admitted.publication.blocks == BLOCKS
 
 
+def test_a_publication_beside_which_an_index_was_written_is_admitted_without_it(published: Path) -> None:
+    (published / ".processes.arrow").write_bytes(b"not even a table")
+    decision = decide_admission(published, NOW, within=True)
+    assert decision.refusal == ""
+    assert decision.admitted is not None
+    assert ".processes.arrow" not in decision.admitted.contents.files
+
+
 # Edits by hand: the hashes are as they were.
 
 

@@ -69,6 +69,19 @@ def test_a_file_of_another_name_is_refused(tmp_path: Path) -> None:
         read_contents(tmp_path)
 
 
+def test_the_index_that_a_reader_has_left_is_neither_read_nor_refused(tmp_path: Path) -> None:
+    write_contents(tmp_path, {"manifest.json": b"{}", ".processes.arrow": b"not even a table"})
+    (tmp_path / ".processes.arrow").chmod(0)
+    assert read_contents(tmp_path) == Contents(tmp_path.name, {"manifest.json": b"{}"})
+
+
+@pytest.mark.parametrize("name", ["jobs/.processes.arrow", "code/.processes.arrow", ".processes.arrow.part"])
+def test_a_file_like_the_index_in_another_place_is_refused(tmp_path: Path, name: str) -> None:
+    write_contents(tmp_path, {name: b"x"})
+    with pytest.raises(Refusal, match="is no file of a publication; remove it"):
+        read_contents(tmp_path)
+
+
 def test_links_pipes_and_folders_that_lead_out_are_refused(tmp_path: Path) -> None:
     for number, target in enumerate(("/etc/hostname", "missing", "/", "")):
         folder = tmp_path / str(number)
