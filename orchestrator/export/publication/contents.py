@@ -149,7 +149,7 @@ def read_contents(folder: Path, bounds: Bounds = BOUNDS) -> Contents:
             found[name] = content
     except OSError as error:
         raise Refusal(f"{error.filename or folder} cannot be read: {error.strerror}") from error
-    return Contents(folder.name, found)
+    return Contents(folder.absolute().name, found)
 
 
 def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | None = None) -> Iterator[Path]:

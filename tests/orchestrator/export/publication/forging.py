@@ -1,12 +1,14 @@
 """A published run, and folders that a forger has edited: by hand, or with all hashes and conclusions made anew."""
 
+import gc
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from orchestrator.analysis.run import Run
@@ -204,3 +206,14 @@ def forge(
 
 def read_publication(folder: Path) -> Publication:
     return Publication.model_validate_json((folder / DESCRIPTION).read_bytes())
+
+
+def walk_objects(start: object) -> Iterator[object]:
+    """Everything that an object holds on to, without classes, modules and functions."""
+    seen, left = set[int](), [start]
+    while left:
+        found = left.pop()
+        if id(found) not in seen and not isinstance(found, type | ModuleType | FunctionType):
+            seen.add(id(found))
+            yield found
+            left += gc.get_referents(found)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli.commands.admit import summarise_decision
 from orchestrator.errors import UsageError
 from orchestrator.export.publication.admit import decide_admission, decide_all, find_difference
-from orchestrator.export.publication.contents import format_model
+from orchestrator.export.publication.contents import Contents, format_model
 from orchestrator.files.atomic import compress_bytes
 from orchestrator.records.store import Store
 from schemas.event import Setting
@@ -34,6 +35,7 @@ from tests.orchestrator.export.publication.forging import (
     noisy_report,
     read_publication,
     reseal,
+    walk_objects,
 )
 
 SLOWEST = "torch-eager"
@@ -690,3 +692,9 @@ def test_the_command_prints_a_line_for_each_and_exits_with_1_if_one_is_refused(
     none = inside("admit", "nowhere")
     assert (none.code, none.out) == (2, "")
     assert none.err == "error: there is no folder nowhere; name a publication, or a folder of publications\n"
+
+
+def test_the_command_holds_no_publication_once_it_has_decided_on_it(published: Path) -> None:
+    (decision,) = decide_all(published, NOW)
+    kept = [*walk_objects(summarise_decision(decision))]
+    assert not [each for each in kept if isinstance(each, Contents | JobRecord | bytes)]

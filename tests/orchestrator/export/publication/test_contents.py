@@ -63,6 +63,11 @@ def test_all_files_are_read_and_written_by_their_names(tmp_path: Path) -> None:
     assert read_contents(tmp_path / "one") == Contents("one", files)
 
 
+def test_a_folder_that_is_named_by_a_dot_has_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_contents(Path()).name == tmp_path.name
+
+
 def test_a_file_of_another_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(Refusal, match=r"'notes.txt' is no file of a publication; remove it"):
