@@ -29,6 +29,7 @@ from orchestrator.export.publication.disclosure import (
 from orchestrator.export.publication.ending import find_wrong_ending
 from orchestrator.export.publication.neutral import name_node
 from orchestrator.export.publication.outcomes import find_false_outcomes
+from orchestrator.export.publication.requests import find_foreign_requests
 from orchestrator.export.publication.sums import find_wrong_sums
 from orchestrator.export.publication.versions import is_known_code
 from orchestrator.records.nodes import list_nodes
@@ -202,6 +203,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_long_samples(run.records)
     yield from find_false_outcomes(run.records)
     yield from find_wrong_sums(run.records)
+    yield from find_foreign_requests(manifest, run.records)
     yield from find_foreign_environments(manifest, run.records)
     if found.read_bytes(SWEEP_FILE) != format_sweep_file(manifest).encode():
         yield f"{SWEEP_FILE} is not the sweep of the manifest"
@@ -279,10 +281,15 @@ def find_foreign_hosts(manifest: Manifest, records: Sequence[JobRecord], stated:
 
 
 def find_foreign_environments(manifest: Manifest, records: Sequence[JobRecord]) -> Iterator[str]:
-    """Yield a sentence for each record of other packages than the manifest names."""
+    """Yield a sentence for each record of an environment that the manifest does not name, or of other packages."""
     for record in records:
-        known = manifest.environments.get(record.spec.cell.environment)
-        if known is not None and record.outside is not None and record.freeze != known.freeze:
+        name = record.spec.cell.environment
+        known = manifest.environments.get(name)
+        if record.outside is None:
+            continue
+        if known is None:
+            yield f"{job_name(record.spec)} was measured in the environment {name[:60]}, which the manifest lacks"
+        elif record.freeze != known.freeze:
             yield f"{job_name(record.spec)} was measured with other packages than the manifest names"
 
 

@@ -33,6 +33,7 @@ from tests.orchestrator.export.publication.forging import (
     forge,
     list_record_files,
     noisy_report,
+    put_in_turn,
     read_publication,
     reseal,
     walk_objects,
@@ -467,6 +468,27 @@ def call_less_often(found: list[JobRecord]) -> list[JobRecord]:
     return [change(found[0], spec=found[0].spec.model_dump(mode="json") | {"loop": 2}), *found[1:]]
 
 
+def ask_otherwise(**spec: object) -> Callable[[list[JobRecord]], list[JobRecord]]:
+    """Change what the first job was asked for."""
+    return lambda found: [change(found[0], spec=found[0].spec.model_dump(mode="json") | spec), *found[1:]]
+
+
+def exchange_two_turns(found: list[JobRecord]) -> list[JobRecord]:
+    """Exchange the places of two jobs and their times, so that each begins after the one before it."""
+    first, second, *rest = found
+    assert first.outside is not None
+    assert second.outside is not None
+    times = (second.outside.started, first.outside.started)
+    return [
+        change(
+            each,
+            spec=each.spec.model_dump(mode="json") | {"position": 1 - each.spec.position},
+            outside=(each.outside.model_dump(mode="json") if each.outside else {}) | {"started": time},
+        )
+        for each, time in zip((first, second), times, strict=True)
+    ] + rest
+
+
 def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
     settings = [Setting(name="threads", asked="1", got="8").model_dump()]
     return [change_report(found[0], settings=settings), *found[1:]]
@@ -477,7 +499,7 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
     [
         (copy_a_process, "002-numpy-eager-mlp-backward-b1-"),
         (slow_down_the_clone, "its A/A clone is SLOWER: the instrument finds a difference where there is none"),
-        (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.0"),
+        (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.1"),
         (scale_the_samples, "was not measured so: its samples last "),
         (hide_a_wrong_result, "counts as measured, and its report says wrong"),
         (relabel("unsupported"), "counts as unsupported, and its report says measured"),
@@ -505,6 +527,11 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (disclose(build_info="x" * 20_001), "has a text of 20001 characters in result.build_info"),
         (load_a_plug_in, "ran code of the plug-in fast.numpy, which is not published"),
         (measure_own_code, "ran code that is not published"),
+        (ask_otherwise(cpus=[]), "was measured on 0 cores, and its machine and its threads make that 1"),
+        (ask_otherwise(cpus=[0, 1]), "was measured on 2 cores, and its machine and its threads make that 1"),
+        (ask_otherwise(seed=5), "was run with seed 5, and its manifest says "),
+        (ask_otherwise(deadline_s=9.0), "was run with deadline 9.0, and its manifest says 120.0"),
+        (exchange_two_turns, "has the place 1 in its block, and the seed of its run gives it the place 0"),
         (call_less_often, "called the model 2 times, which is not what its workload says"),
     ],
 )
@@ -523,6 +550,8 @@ def test_a_copied_process_is_named_with_the_one_that_it_copies(published: Path) 
     ("changes", "sentence"),
     [
         ({"finished": False}, "its run is unfinished"),
+        ({"seed": 65}, "was run with seed "),
+        ({"environments": {}}, "was measured in the environment current, which the manifest lacks"),
         ({"mixed": ("numpy 1.0 is now 2.0",)}, "its run is mixed"),
         ({"started": "2031-01-01T00:00:00+00:00"}, "in the future"),
         ({"cells": (*MODES[:2], clone(MODES[0]))}, "is of a cell that the manifest does not have"),
@@ -546,14 +575,14 @@ def test_a_code_that_this_program_does_not_know_is_refused(published: Path) -> N
 
 
 def test_a_run_without_any_clone_is_refused(published: Path) -> None:
-    forged = forge(published, leave_out_the_clone, {"cells": MODES})
+    forged = forge(published, lambda found: put_in_turn(leave_out_the_clone(found), MODES), {"cells": MODES})
     assert "it has no A/A clone" in refusal(forged)
 
 
 def test_a_clone_that_failed_while_its_original_was_measured_is_refused(published: Path) -> None:
     def fail(found: list[JobRecord]) -> list[JobRecord]:
         kept = [each for each in found if not each.spec.cell.replica]
-        return [*kept, a_refused(clone(MODES[0]), "unsupported")]
+        return [*put_in_turn(kept, MODES), a_refused(clone(MODES[0]), "unsupported")]
 
     assert refusal(forge(published, fail)) == "numpy:eager was measured, and its A/A clone was not"
 

@@ -22,7 +22,7 @@ from schemas.code import hash_workload_code
 from schemas.job import Cell, JobSpec
 from schemas.models import ModelSource
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import Said, a_cell, a_spec
+from tests.orchestrator.conftest import Said, a_cell
 from tests.orchestrator.export.publication.conftest import NAMES, NOW
 from tests.orchestrator.export.publication.forging import (
     BLOCKS,
@@ -31,8 +31,10 @@ from tests.orchestrator.export.publication.forging import (
     Clock,
     a_job,
     a_refused,
+    a_request,
     a_run_folder,
     clone,
+    in_turn,
     measured_records,
     read_publication,
     replace_samples,
@@ -109,11 +111,9 @@ def failed(outcome: str, blocks: int = 2) -> list[JobRecord]:
     """A run in which the traced mode fails in its first blocks, and is given up."""
     clock, found = Clock(), list[JobRecord]()
     for block in range(1, BLOCKS + 1):
-        for position, cell in enumerate((*MODES, CLONE)):
+        for position, cell in in_turn((*MODES, CLONE) if block <= blocks else (*MODES[:2], CLONE), block):
             is_failed = cell == MODES[2]
-            if is_failed and block > blocks:
-                continue
-            spec = a_spec(cell, block, position)
+            spec = a_request(cell, block, position)
             found.append(a_job(clock, cell, block, TIMES[cell.id], outcome if is_failed else "measured", spec=spec))
     return found
 
@@ -135,11 +135,11 @@ def in_block_0() -> list[JobRecord]:
     """A run with a warm cache, which each cell fills once."""
     cells = (a_cell("torch:compile", cache="warm"), a_cell("torch:eager", cache="warm"))
     clock = Clock()
-    filled = [a_job(clock, cell, 0, 1000.0, spec=a_spec(cell, 0, at)) for at, cell in enumerate(cells)]
+    filled = [a_job(clock, cell, 0, 1000.0, spec=a_request(cell, 0, at)) for at, cell in enumerate(cells)]
     return filled + [
-        a_job(clock, cell, block, 1000.0 if cell.mode == "compile" else 1300.0, spec=a_spec(cell, block, at))
+        a_job(clock, cell, block, 1000.0 if cell.mode == "compile" else 1300.0, spec=a_request(cell, block, at))
         for block in range(1, BLOCKS + 1)
-        for at, cell in enumerate((*cells, clone(cells[0])))
+        for at, cell in in_turn((*cells, clone(cells[0])), block)
     ]
 
 
@@ -325,10 +325,10 @@ def own_run(tmp_path: Path, **changes: object) -> tuple[Store, Path]:
             cell,
             block,
             1000.0 if cell.framework == "numpy" else 1300.0,
-            spec=a_spec(cell, block, at, source_dir=str(folder)),
+            spec=a_request(cell, block, at, source_dir=str(folder)),
         )
         for block in range(1, BLOCKS + 1)
-        for at, cell in enumerate((*cells, clone(cells[0])))
+        for at, cell in in_turn((*cells, clone(cells[0])), block)
     ]
     sweep = {"name": "mine", "axes": {"workloads": [f"{folder}:width=8"]}}
     return a_run_folder(

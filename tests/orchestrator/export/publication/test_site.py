@@ -33,6 +33,7 @@ from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.export.publication.conftest import NAMES, NOW
 from tests.orchestrator.export.publication.forging import (
     MODES,
+    SEED,
     WRONG,
     a_run_folder,
     clone,
@@ -208,7 +209,7 @@ def test_no_page_runs_or_loads_anything(make_source: MakeSource) -> None:
 def test_the_command_repeats_the_newest_run(make_source: MakeSource) -> None:
     site = build_site([make_source(0, command=("sweep", "--workloads", "mlp", "--runs", "x"))], None)
     page = site[list_pages(site)[0]].decode()
-    assert "<code>python -m orchestrator sweep --workloads mlp --seed 1</code>" in page
+    assert f"<code>python -m orchestrator sweep --workloads mlp --seed {SEED}</code>" in page
 
 
 @pytest.mark.long
