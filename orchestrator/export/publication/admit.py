@@ -14,7 +14,12 @@ from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.export.publication import contents
-from orchestrator.export.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
+from orchestrator.export.publication.chronology import (
+    find_copied_samples,
+    find_impossible_times,
+    find_long_samples,
+    hash_processes,
+)
 from orchestrator.export.publication.code import find_code_faults
 from orchestrator.export.publication.completeness import find_missing_records
 from orchestrator.export.publication.conclusion import describe_publication, name_folder
@@ -97,13 +102,30 @@ def list_visible(folder: Path) -> list[Path]:
 
 
 def decide_all(folder: Path, now: datetime) -> Iterator[Decision]:
-    """Check a publication, or all in a folder, and yield each decision.
+    """Check a publication, or all in a folder, and yield each decision. A run that is there twice is admitted once.
 
     Raises:
         UsageError: there is none.
     """
+    known = dict[bytes, tuple[str, Path]]()
     for path in find_publications(folder):
-        yield decide_admission(path, now, within=folder not in (path, path.parent))
+        yield refuse_known(decide_admission(path, now, within=folder not in (path, path.parent)), known)
+
+
+def refuse_known(decision: Decision, known: dict[bytes, tuple[str, Path]]) -> Decision:
+    """Refuse a publication with a process of one that was admitted before, or add its processes to those.
+
+    Else one run, published under several dates, would agree with itself.
+    """
+    if decision.admitted is None:
+        return decision
+    processes = hash_processes(decision.admitted.run.records)
+    for digest, name in processes.items():
+        if digest in known:
+            job, other = known[digest]
+            return Decision(decision.folder, None, f"{name} has the samples of {job} in {other}; remove one of the two")
+    known.update({digest: (name, decision.folder) for digest, name in processes.items()})
+    return decision
 
 
 def decide_admission(folder: Path, now: datetime, *, within: bool = False) -> Decision:

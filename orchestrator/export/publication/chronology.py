@@ -1,5 +1,6 @@
 """The times and samples of a run's records: jobs follow each other, and no process is there twice. Pure."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -102,6 +103,18 @@ def find_copied_samples(records: Sequence[JobRecord]) -> Iterator[str]:
                     f"{job_name(found[place + 1 + int(other)].spec)} has the samples of {job_name(found[place].spec)}, "
                     "or almost the same"
                 )
+
+
+def hash_processes(records: Sequence[JobRecord]) -> dict[bytes, str]:
+    """Return the name of each process by the hash of its samples, without those whose samples may be equal by chance.
+
+    Two runs have no process in common.
+    """
+    return {
+        hashlib.sha256(repr(record.report.samples_ns).encode()).digest(): job_name(record.spec)
+        for record in records
+        if record.report is not None and len({*record.report.samples_ns}) >= FEWEST_SAMPLES
+    }
 
 
 def find_copies(samples: IntArray, others: IntArray) -> BoolArray:

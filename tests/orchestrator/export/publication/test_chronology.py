@@ -6,7 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.export.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
+from orchestrator.export.publication.chronology import (
+    find_copied_samples,
+    find_impossible_times,
+    find_long_samples,
+    hash_processes,
+)
+from orchestrator.records.store import job_name
 from schemas.record import JobRecord, Placement
 from tests.orchestrator.conftest import NOON, a_manifest
 from tests.orchestrator.export.publication.forging import MODES, measured_records
@@ -116,6 +122,14 @@ def test_two_equal_samples_may_be_chance() -> None:
     assert first.report is not None
     few = first.report.model_copy(update={"samples_ns": (1000, 1001)})
     assert list(find_copied_samples([each.model_copy(update={"result": few}) for each in (first, second)])) == []
+
+
+def test_processes_are_told_apart_by_their_samples_but_not_by_a_few_that_may_be_equal_by_chance() -> None:
+    records = measured_records()
+    assert [*hash_processes(records).values()] == [job_name(each.spec) for each in records]
+    assert {*hash_processes(records)}.isdisjoint(hash_processes([with_samples(records[0], draw(1, 8))]))
+    for samples in ([1000, 1001], [1000] * 50, [1000, 1001] * 50):
+        assert hash_processes([with_samples(records[0], samples)]) == {}
 
 
 def test_samples_that_take_longer_than_their_process_are_named() -> None:

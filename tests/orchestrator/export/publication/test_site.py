@@ -286,6 +286,23 @@ def test_the_records_of_a_page_are_those_of_its_cells_alone(make_source: MakeSou
             assert all(target.endswith(f"-{cell.id}.json.gz") for target in links)
 
 
+def test_one_run_under_two_dates_counts_once_and_both_are_named(
+    make_source: MakeSource, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    first, second = make_source(0), make_source(2)
+    decisions = list(decide_all(tmp_path / "results", NOW))
+    assert [decision.folder for decision in decisions] == [first.path, second.path]
+    job = f"001-{MODES[0].id}"
+    assert [decision.refusal for decision in decisions] == [
+        "",
+        f"{job} has the samples of {job} in {first.path}; remove one of the two",
+    ]
+    said = inside("site", "results", "--to", "site")
+    assert said.code == 2
+    assert f"results/{second.path.parent.name}/{second.name} is refused, and no page shows it: {job} has" in said.err
+    assert not (tmp_path / "site").exists()
+
+
 # Written to disk.
 
 
