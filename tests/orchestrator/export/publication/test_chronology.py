@@ -4,10 +4,14 @@ import random
 from collections.abc import Iterable
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from orchestrator.export.publication.chronology import (
+    IntArray,
+    find_copied_rows,
     find_copied_samples,
+    find_copies,
     find_impossible_times,
     find_long_samples,
     hash_processes,
@@ -109,6 +113,34 @@ def test_a_copy_with_every_sample_moved_a_little_is_still_a_copy() -> None:
     samples = draw(1, 100)
     moved = [each + random.Random(each).randint(-50, 50) for each in samples]
     assert len(list(find_copied_samples([with_samples(first, samples), with_samples(second, moved)]))) == 1
+
+
+def compare_all(samples: IntArray) -> list[tuple[int, int]]:
+    """Each row and each later one that is a copy of it, by a full comparison of every pair."""
+    return [
+        (place, place + 1 + int(other))
+        for place, row in enumerate(samples[:-1])
+        for other in np.flatnonzero(find_copies(row, samples[place + 1 :]))
+    ]
+
+
+@pytest.mark.parametrize("scale", [1, 10_000])
+@pytest.mark.parametrize("step", [1, 100, 10_000])
+@pytest.mark.parametrize("count", [3, 8, 19, 20, 21, 100])
+def test_the_quick_search_finds_what_a_full_comparison_finds(count: int, step: int, scale: int) -> None:
+    rng = random.Random(count + step)
+    rows = [draw(seed, count, step) for seed in range(40)]
+    for number in range(40):
+        source = rows[rng.randrange(len(rows))]
+        # From exact copies to what is none any more: a part is new, and the rest is moved.
+        kept, moved = rng.randint(count // 3, count), rng.choice((0, 10, 100, 1000))
+        rows.append([each + rng.randint(-moved, moved) for each in source[:kept]] + draw(100 + number, count - kept))
+    # Of all samples equal to each other, there is no spread.
+    rows += [[step] * count, [step] * count, [(1 << 63) - 1 - number for number in range(count)]]
+    samples = np.array([[min(scale * each, (1 << 63) - 1) for each in row] for row in rows], dtype=np.int64)
+    found = list(find_copied_rows(samples))
+    assert found == compare_all(samples)
+    assert count < 20 or step > 1 or len(found) > 10
 
 
 @pytest.mark.parametrize("step", [1, 100, 1000, 10_000])
