@@ -12,6 +12,7 @@ import pytest
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.export.publication.admit import decide_admission
+from orchestrator.export.publication.code import MAX_SEARCHED_BYTES
 from orchestrator.export.publication.conclusion import conclude_group
 from orchestrator.export.publication.publish import publish_run
 from orchestrator.records.provenance import make_identity
@@ -393,6 +394,18 @@ def test_code_with_an_address_is_not_published(tmp_path: Path) -> None:
     records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
     again = a_run_folder(tmp_path / "again", records)
     with pytest.raises(UsageError, match=r"extra.py discloses an e-mail address; remove it, and measure again"):
+        publish(again, tmp_path / "results", with_code=True)
+
+
+def test_code_that_is_too_large_to_be_searched_is_not_published(tmp_path: Path) -> None:
+    run, folder = own_run(tmp_path)
+    (folder / "table.py").write_bytes(b"#" * (MAX_SEARCHED_BYTES + 1))
+    code = hash_workload_code(folder)
+    records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
+    again = a_run_folder(tmp_path / "again", records)
+    with pytest.raises(
+        UsageError, match=r"table.py is larger than 1 MiB, the most that is searched for secrets; remove"
+    ):
         publish(again, tmp_path / "results", with_code=True)
 
 
