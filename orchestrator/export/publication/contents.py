@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
@@ -38,6 +38,7 @@ class Bounds:
 
 
 BOUNDS: Final = Bounds()
+TOO_LARGE: Final = f"is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB"
 
 
 class Refusal(Exception):
@@ -152,6 +153,26 @@ def read_contents(folder: Path, bounds: Bounds = BOUNDS) -> Contents:
     return Contents(folder.absolute().name, found)
 
 
+def check_bounds(files: Mapping[str, bytes], bounds: Bounds = BOUNDS) -> None:
+    """Check that files may be read again once they are written.
+
+    Raises:
+        Refusal: there are too many, or they are too large or too deep.
+    """
+    folders = {parent for name in files for parent in PurePosixPath(name).parents[:-1]}
+    if len(files) + len(folders) > bounds.entries or any(name.count("/") > bounds.depth for name in files):
+        raise Refusal(describe_many(bounds))
+    if large := next((name for name, content in files.items() if len(content) > MAX_FILE_BYTES), None):
+        raise Refusal(f"{large!r} {TOO_LARGE}")
+    if (total := sum(map(len, files.values()))) > bounds.total_bytes:
+        raise Refusal(f"its files have {total >> 20} MiB, and all together may have {bounds.total_bytes >> 20} MiB")
+
+
+def describe_many(bounds: Bounds) -> str:
+    """Return what is wrong with too many files."""
+    return f"it has more than {bounds.entries} files, or folders deeper than {bounds.depth}"
+
+
 def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | None = None) -> Iterator[Path]:
     """Yield the regular files in a folder and below it, in a fixed order.
 
@@ -162,7 +183,7 @@ def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | N
     for path in sorted(folder.iterdir()):
         seen[0] += 1
         if seen[0] > bounds.entries or depth > bounds.depth:
-            raise Refusal(f"it has more than {bounds.entries} files, or folders deeper than {bounds.depth}")
+            raise Refusal(describe_many(bounds))
         found = path.lstat()
         if stat.S_ISDIR(found.st_mode):
             yield from walk_files(path, bounds, depth + 1, seen)
@@ -172,7 +193,7 @@ def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | N
         elif depth == 0 and path.name == INDEX:
             continue  # what a reader has made of the records for itself: no part of the publication, and never read
         elif found.st_size > MAX_FILE_BYTES:
-            raise Refusal(f"{path.name!r} is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB")
+            raise Refusal(f"{path.name!r} {TOO_LARGE}")
         else:
             yield path
 

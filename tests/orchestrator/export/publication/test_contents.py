@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.export.publication.contents import Bounds, Contents, Refusal, is_known_name, read_contents
+from orchestrator.export.publication.contents import (
+    Bounds,
+    Contents,
+    Refusal,
+    check_bounds,
+    is_known_name,
+    read_contents,
+)
 from orchestrator.files.atomic import MAX_FILE_BYTES
 from orchestrator.files.folders import write_contents
 
@@ -123,6 +130,28 @@ def test_many_files_and_deep_folders_are_refused(tmp_path: Path) -> None:
     write_contents(tmp_path / "many", {f"code/mine/x{number}.py": b"" for number in range(4)})
     with pytest.raises(Refusal, match="more than 3 files"):
         read_contents(tmp_path / "many", Bounds(entries=3))
+
+
+BOUNDS = [{}, {"entries": 5}, {"entries": 6}, {"total_bytes": 9}, {"total_bytes": 10}, {"depth": 1}]
+
+
+@pytest.mark.parametrize("few", BOUNDS)
+def test_what_may_be_written_is_what_may_be_read(tmp_path: Path, few: dict[str, int]) -> None:
+    bounds = Bounds(**few)
+    files = {"manifest.json": b"{}", "jobs/a.json.gz": b"12345", "code/mine/x.py": b"678"}
+    write_contents(tmp_path, files)
+    said = list[str]()
+    for check in (lambda: check_bounds(files, bounds), lambda: read_contents(tmp_path, bounds)):
+        try:
+            check()
+        except Refusal as refusal:
+            said.append(str(refusal))
+    assert len(said) == (0 if few in ({}, {"entries": 6}, {"total_bytes": 10}) else 2)
+
+
+def test_a_file_that_is_too_large_to_be_read_may_not_be_written() -> None:
+    with pytest.raises(Refusal, match=r"'report.html' is too large: a file has at most 64 MiB"):
+        check_bounds({"report.html": bytes(MAX_FILE_BYTES + 1)})
 
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
+from orchestrator.execution.job_summary import add_summary
+from orchestrator.export.publication import publish as publishing
 from orchestrator.export.publication.admit import decide_admission
 from orchestrator.export.publication.code import MAX_SEARCHED_BYTES
 from orchestrator.export.publication.conclusion import conclude_group
+from orchestrator.export.publication.contents import Bounds
 from orchestrator.export.publication.publish import publish_run
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.store import Store
@@ -37,6 +40,7 @@ from tests.orchestrator.export.publication.forging import (
     clone,
     in_turn,
     measured_records,
+    noisy_report,
     read_publication,
     replace_samples,
 )
@@ -222,7 +226,7 @@ def test_commits_are_published_only_with_the_code(tmp_path: Path) -> None:
     assert Store(made).read_manifest().commits == {}
     assert decide_admission(made, NOW).refusal == ""
     own, _ = own_run(tmp_path / "own", commits={"mine": "ab" * 20})
-    shown = publish(own, tmp_path / "results", with_code=True)
+    shown = publish(own, tmp_path / "more results", with_code=True)
     assert Store(shown).read_manifest().commits == {"mine": "ab" * 20}
     assert decide_admission(shown, NOW).refusal == ""
 
@@ -306,6 +310,54 @@ def test_a_file_in_the_place_of_the_folder_is_a_mistake_of_the_user(run: Store, 
     with pytest.raises(UsageError, match="cannot write to"):
         publish(run, tmp_path / "results")
     assert (tmp_path / "results").read_text() == "mine"
+
+
+def test_a_run_with_more_records_than_a_publication_has_files_is_not_published(
+    run: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "BOUNDS", Bounds(entries=4 * BLOCKS - 1))
+    with pytest.raises(UsageError, match="has 32 records, and a publication at most 31 files; publish several smaller"):
+        publish(run, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_code_in_folders_too_deep_to_be_read_is_not_published(tmp_path: Path) -> None:
+    run, folder = own_run(tmp_path)
+    deep = folder.joinpath(*["a"] * 12)
+    deep.mkdir(parents=True)
+    (deep / "extra.py").write_text("x = 1\n")
+    code = hash_workload_code(folder)
+    records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
+    again = a_run_folder(tmp_path / "again", records)
+    with pytest.raises(UsageError, match="cannot be published: .* or folders deeper than 12"):
+        publish(again, tmp_path / "results", with_code=True)
+    assert not (tmp_path / "results").exists()
+
+
+def test_another_run_of_the_same_second_does_not_replace_the_first(run: Store, tmp_path: Path) -> None:
+    made = publish(run, tmp_path / "results")
+    before = read_tree(made)
+    other = a_run_folder(tmp_path / "other", measured_records())
+    for number, record in enumerate(other.read_records()):
+        assert record.report is not None
+        result = noisy_report(5000 + number, TIMES[record.spec.cell.id])
+        other.write_record(add_summary(JobRecord.model_validate(record.model_dump(mode="json") | {"result": result})))
+    with pytest.raises(UsageError, match="holds another run, which began in the same second; choose another folder"):
+        publish(other, tmp_path / "results")
+    assert read_tree(made) == before
+    cells = [cell.model_copy(update={"batch": 9}) for cell in MODES[:2]]
+    unlike = a_run_folder(tmp_path / "unlike", measured_records((*cells, clone(cells[0]))))
+    with pytest.raises(UsageError, match="holds another run, which began in the same second; choose another folder"):
+        publish(unlike, tmp_path / "results")
+    assert publish(other, tmp_path / "elsewhere").name == made.name
+
+
+def test_a_run_that_went_on_replaces_what_was_published_of_it(tmp_path: Path) -> None:
+    first = a_run_folder(tmp_path / "first", measured_records(blocks=6))
+    made = publish(first, tmp_path / "results")
+    longer = a_run_folder(tmp_path / "longer", measured_records(blocks=8))
+    assert publish(longer, tmp_path / "results") == made
+    assert len(Store(made).read_records()) == 4 * 8
 
 
 # A user's own workload.
