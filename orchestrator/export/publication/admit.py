@@ -85,13 +85,13 @@ def find_publications(folder: Path) -> list[Path]:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """List the visible folders in a folder, and no links."""
-    return [path for path in list_visible(folder) if path.is_dir() and not path.is_symlink()]
+    """List the visible folders in a folder, and links to folders or to nothing, which no publication may be."""
+    return [path for path in list_visible(folder) if path.is_dir() or (path.is_symlink() and not path.exists())]
 
 
 def list_within_type(folder: Path) -> list[Path]:
-    """List the folders and links in the folder of a machine type; another folder stands for itself."""
-    if not TYPE_FOLDER.fullmatch(folder.name):
+    """List the folders and links in the folder of a machine type; another folder, or a link, stands for itself."""
+    if folder.is_symlink() or not TYPE_FOLDER.fullmatch(folder.name):
         return [folder]
     return [path for path in list_visible(folder) if path.is_symlink() or path.is_dir()]
 

@@ -658,6 +658,18 @@ def test_a_link_to_a_publication_is_refused(published: Path, tmp_path: Path) -> 
     assert "it is a symbolic link" in refusal(link)
 
 
+def test_a_link_in_the_place_of_a_type_of_machine_is_refused(published: Path, tmp_path: Path) -> None:
+    results = published.parents[1]
+    elsewhere = published.parent.rename(tmp_path / "elsewhere")
+    (results / published.parent.name).symlink_to(elsewhere)
+    (results / "00000000").symlink_to(tmp_path / "nothing")
+    (results / "README.md").symlink_to(__file__)
+    decisions = list(decide_all(results, NOW))
+    assert [decision.folder.name for decision in decisions] == ["00000000", published.parent.name]
+    for decision in decisions:
+        assert decision.refusal == "it is a symbolic link, which no publication has; copy the folder itself"
+
+
 @pytest.mark.parametrize("value", [10**400, -1, 1.7e308, (1 << 63) - 1, "x", None, [], {}])
 @pytest.mark.parametrize("place", ["samples_ns", "warmup", "calls", "overhead", "noise"])
 def test_values_that_no_machine_measures_are_refused_without_a_traceback(

@@ -329,7 +329,7 @@ def test_code_in_folders_too_deep_to_be_read_is_not_published(tmp_path: Path) ->
     code = hash_workload_code(folder)
     records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
     again = a_run_folder(tmp_path / "again", records)
-    with pytest.raises(UsageError, match="cannot be published: .* or folders deeper than 12"):
+    with pytest.raises(UsageError, match=r"cannot be published: .* or folders deeper than 12"):
         publish(again, tmp_path / "results", with_code=True)
     assert not (tmp_path / "results").exists()
 
