@@ -60,6 +60,9 @@ def find_impossible_times(manifest: Manifest, records: Sequence[JobRecord], now:
         if start - now > FUTURE_TOLERANCE:
             yield f"{job_name(record.spec)} begins in the future"
         spans.append((record, start, compute_end(record, start)))
+    if manifest.extensions and all(record.placement is None for record, _, _ in spans):
+        # A budget that cuts a block leaves out what does not fit, and the continued run makes up for it at the end.
+        spans.sort(key=lambda span: (span[0].spec.block, span[1]))
     for (before, _, end), (after, start, _) in pairwise(spans):
         yield from find_wrong_order(before, after, end - start)
 

@@ -17,7 +17,8 @@ from orchestrator.export.publication.chronology import (
     hash_processes,
 )
 from orchestrator.records.store import job_name
-from schemas.record import JobRecord, Placement
+from schemas.record import Extension, JobRecord, Placement
+from schemas.sweep import Stop
 from tests.orchestrator.conftest import NOON, a_manifest
 from tests.orchestrator.export.publication.forging import MODES, measured_records
 
@@ -69,6 +70,23 @@ def test_jobs_that_overlap_or_run_backwards_are_named() -> None:
     assert "begins before 001-numpy-eager" in sentence
     endless = at(first, spawn_to_end_ns=(1 << 63) - 1)
     assert len(list(find_impossible_times(MANIFEST, [endless, second, *rest], NOW))) == 1
+
+
+def test_a_continued_run_makes_up_for_the_jobs_that_its_budget_had_cut() -> None:
+    records = measured_records(blocks=3)
+    block = [record for record in records if record.spec.block == 2]
+    times = [record.outside.started for record in block if record.outside]
+    order = (times[0], times[3], times[1], times[2])
+    late = [at(record, started=time) for record, time in zip(block, order, strict=True)]
+    moved = [record for record in records if record.spec.block != 2] + late
+    assert len(list(find_impossible_times(MANIFEST, moved, NOW))) == 1
+    extended = MANIFEST.model_copy(update={"extensions": (Extension(when=NOON.isoformat(), stop=Stop(), blocks=1),)})
+    assert list(find_impossible_times(extended, moved, NOW)) == []
+    long = [at(record, spawn_to_end_ns=6 * 10**9) if record is late[0] else record for record in moved]
+    (sentence,) = find_impossible_times(extended, long, NOW)
+    assert " begins before " in sentence
+    placed = [place(record, "node 1", 1) for record in moved]
+    assert len(list(find_impossible_times(extended, placed, NOW))) == 1
 
 
 def test_a_run_that_begins_in_the_future_or_never_is_named() -> None:
