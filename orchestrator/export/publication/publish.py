@@ -118,7 +118,10 @@ def check_same_run(target: Path, records: Sequence[JobRecord]) -> None:
         if name in there and record.outside is not None and is_same_job(target.joinpath(JOBS, name), record):
             return
     if there:
-        raise UsageError(f"{target} holds another run, which began in the same second; choose another folder with --to")
+        raise UsageError(
+            f"{target} holds another run that began in the same second, or damaged records; move it, or choose another "
+            "folder with --to"
+        )
 
 
 def is_same_job(path: Path, record: JobRecord) -> bool:
