@@ -1,12 +1,20 @@
 """Folders that are written whole or not at all."""
 
 import contextlib
+import ctypes
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from orchestrator.errors import UsageError
+
+# Of Linux, for renameat2.
+CURRENT_FOLDER: Final = -100
+RENAME_EXCHANGE: Final = 2
 
 
 def write_contents(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -26,6 +34,20 @@ def write_contents(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def exchange_folders(made: Path, target: Path, replaced: Path) -> None:
     """Move a folder into the place of another, which is moved away; if that fails, the other one stays."""
+    if not swap_folders(made, target):
+        move_folders(made, target, replaced)
+
+
+def swap_folders(one: Path, other: Path) -> bool:
+    """Exchange two folders, so that each name has a folder at any time; return False where no system call does that."""
+    swap = getattr(ctypes.CDLL(None), "renameat2", None)
+    if sys.platform != "linux" or swap is None:
+        return False
+    return bool(swap(CURRENT_FOLDER, os.fsencode(one), CURRENT_FOLDER, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
+def move_folders(made: Path, target: Path, replaced: Path) -> None:
+    """Move a folder into the place of another one after that was moved away."""
     there = target.exists()
     if there:
         target.rename(replaced)

@@ -12,6 +12,7 @@ from orchestrator.errors import UsageError, unknown_name_error
 from orchestrator.planning.axis import check_compared_axis, complete_axis
 from orchestrator.planning.estimate import estimate_forked_s, estimate_job_s
 from orchestrator.planning.grid import expand_request
+from orchestrator.planning.order import derive_data_seed, order_cells
 from orchestrator.planning.request import resolve_request
 from orchestrator.planning.starts import FRESH_INTERVAL, choose_start, is_thorough_block
 from orchestrator.planning.support import explain_refusal, make_reference_cell
@@ -165,11 +166,11 @@ class Plan:
     @property
     def data_seed(self) -> int:
         """Return the seed of weights and inputs: another one in each run, so that no code can know them beforehand."""
-        return random.Random(f"{self.seed}/data").randrange(2**32)  # noqa: S311 (a name for data, not a secret)
+        return derive_data_seed(self.seed)
 
     def order_cells(self, cells: Sequence[Cell], block: int) -> list[Cell]:
         """Return the cells in the random order of one block; the same seed repeats it."""
-        return random.Random(f"{self.seed}/{block}").sample(list(cells), len(cells))  # noqa: S311 (order, not secrets)
+        return order_cells(cells, self.seed, block)
 
     def build_job(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Make one job, with everything that its worker needs."""

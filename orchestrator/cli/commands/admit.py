@@ -15,14 +15,20 @@ from schemas.base import SCHEMA_VERSION
 
 def run_admit(folder: Path, *, as_json: bool) -> ExitCode:
     """Check one publication or a folder of them, and print one line for each."""
-    decisions = []
-    for decision in decide_all(folder, datetime.now(UTC)):
-        decisions.append(decision)
+    decided = []
+    # `map`, unlike a loop, holds no publication while the next one is read.
+    for line, facts in map(summarise_decision, decide_all(folder, datetime.now(UTC))):
+        decided.append(facts)
         if not as_json:
-            print_line(Console(), to_printable(describe_decision(decision)))
+            print_line(Console(), to_printable(line))
     if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, "publications": list(map(decision_to_dict, decisions))})
-    return ExitCode.FINE if all(each.admitted for each in decisions) else ExitCode.CHECK_FAILED
+        print_json({"schema_version": SCHEMA_VERSION, "publications": decided})
+    return ExitCode.FINE if all(each["admitted"] for each in decided) else ExitCode.CHECK_FAILED
+
+
+def summarise_decision(decision: Decision) -> tuple[str, dict[str, object]]:
+    """Return the decision on one folder as a line and as data, without the publication."""
+    return describe_decision(decision), decision_to_dict(decision)
 
 
 def describe_decision(decision: Decision) -> str:

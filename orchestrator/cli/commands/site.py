@@ -7,8 +7,14 @@ from rich.console import Console
 
 from orchestrator.cli.output import print_json, print_line
 from orchestrator.errors import UsageError
-from orchestrator.export.publication.admit import decide_all
-from orchestrator.export.publication.site import build_site, check_apart, write_site
+from orchestrator.export.publication.admit import Decision, decide_all
+from orchestrator.export.publication.site import (
+    Source,
+    check_apart,
+    check_replaceable,
+    summarise_publication,
+    write_site,
+)
 from orchestrator.format import to_printable
 from orchestrator.processes.signals import postpone_signals
 from schemas.base import SCHEMA_VERSION
@@ -21,18 +27,27 @@ def run_site(folder: Path, to: Path, day: str | None, *, as_json: bool) -> None:
         UsageError: one is refused, or the pages cannot be written.
     """
     check_apart(to, folder)
-    counted, admitted = None if day is None else parse_day(day), []
-    for decision in decide_all(folder, datetime.now(UTC)):
-        if decision.admitted is None:
-            raise UsageError(f"{decision.folder} is refused, and no page shows it: {decision.refusal}")
-        admitted.append(decision.admitted)
-    pages = build_site(admitted, counted)
+    check_replaceable(to)  # before the publications are checked, which takes a minute
+    counted = None if day is None else parse_day(day)
+    # `map`, unlike a loop, holds no publication while the next one is read.
+    sources = [*map(require_source, decide_all(folder, datetime.now(UTC)))]
     with postpone_signals():
-        write_site(to, pages)
+        write_site(to, sources, counted)
     if as_json:
-        print_json({"schema_version": SCHEMA_VERSION, "site": str(to), "publications": len(admitted)})
+        print_json({"schema_version": SCHEMA_VERSION, "site": str(to), "publications": len(sources)})
     else:
         print_line(Console(), to_printable(str(to.joinpath("index.html"))))
+
+
+def require_source(decision: Decision) -> Source:
+    """Return what the pages need of a publication.
+
+    Raises:
+        UsageError: it is refused.
+    """
+    if decision.admitted is None:
+        raise UsageError(f"{decision.folder} is refused, and no page shows it: {decision.refusal}")
+    return summarise_publication(decision.folder, decision.admitted)
 
 
 def parse_day(text: str) -> date:

@@ -14,7 +14,12 @@ from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.export.publication import contents
-from orchestrator.export.publication.chronology import find_copied_samples, find_impossible_times, find_long_samples
+from orchestrator.export.publication.chronology import (
+    find_copied_samples,
+    find_impossible_times,
+    find_long_samples,
+    hash_processes,
+)
 from orchestrator.export.publication.code import find_code_faults
 from orchestrator.export.publication.completeness import find_missing_records
 from orchestrator.export.publication.conclusion import describe_publication, name_folder
@@ -29,6 +34,7 @@ from orchestrator.export.publication.disclosure import (
 from orchestrator.export.publication.ending import find_wrong_ending
 from orchestrator.export.publication.neutral import name_node
 from orchestrator.export.publication.outcomes import find_false_outcomes
+from orchestrator.export.publication.requests import find_foreign_requests
 from orchestrator.export.publication.sums import find_wrong_sums
 from orchestrator.export.publication.versions import is_known_code
 from orchestrator.records.nodes import list_nodes
@@ -79,13 +85,13 @@ def find_publications(folder: Path) -> list[Path]:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """List the visible folders in a folder, and no links."""
-    return [path for path in list_visible(folder) if path.is_dir() and not path.is_symlink()]
+    """List the visible folders in a folder, and links to folders or to nothing, which no publication may be."""
+    return [path for path in list_visible(folder) if path.is_dir() or (path.is_symlink() and not path.exists())]
 
 
 def list_within_type(folder: Path) -> list[Path]:
-    """List the folders and links in the folder of a machine type; another folder stands for itself."""
-    if not TYPE_FOLDER.fullmatch(folder.name):
+    """List the folders and links in the folder of a machine type; another folder, or a link, stands for itself."""
+    if folder.is_symlink() or not TYPE_FOLDER.fullmatch(folder.name):
         return [folder]
     return [path for path in list_visible(folder) if path.is_symlink() or path.is_dir()]
 
@@ -96,13 +102,30 @@ def list_visible(folder: Path) -> list[Path]:
 
 
 def decide_all(folder: Path, now: datetime) -> Iterator[Decision]:
-    """Check a publication, or all in a folder, and yield each decision.
+    """Check a publication, or all in a folder, and yield each decision. A run that is there twice is admitted once.
 
     Raises:
         UsageError: there is none.
     """
+    known = dict[bytes, tuple[str, Path]]()
     for path in find_publications(folder):
-        yield decide_admission(path, now, within=folder not in (path, path.parent))
+        yield refuse_known(decide_admission(path, now, within=folder not in (path, path.parent)), known)
+
+
+def refuse_known(decision: Decision, known: dict[bytes, tuple[str, Path]]) -> Decision:
+    """Refuse a publication with a process of one that was admitted before, or add its processes to those.
+
+    Else one run, published under several dates, would agree with itself.
+    """
+    if decision.admitted is None:
+        return decision
+    processes = hash_processes(decision.admitted.run.records)
+    for digest, name in processes.items():
+        if digest in known:
+            job, other = known[digest]
+            return Decision(decision.folder, None, f"{name} has the samples of {job} in {other}; remove one of the two")
+    known.update({digest: (name, decision.folder) for digest, name in processes.items()})
+    return decision
 
 
 def decide_admission(folder: Path, now: datetime, *, within: bool = False) -> Decision:
@@ -202,6 +225,7 @@ def find_faults(found: Contents, run: Run, stated: Publication, now: datetime) -
     yield from find_long_samples(run.records)
     yield from find_false_outcomes(run.records)
     yield from find_wrong_sums(run.records)
+    yield from find_foreign_requests(manifest, run.records)
     yield from find_foreign_environments(manifest, run.records)
     if found.read_bytes(SWEEP_FILE) != format_sweep_file(manifest).encode():
         yield f"{SWEEP_FILE} is not the sweep of the manifest"
@@ -279,10 +303,15 @@ def find_foreign_hosts(manifest: Manifest, records: Sequence[JobRecord], stated:
 
 
 def find_foreign_environments(manifest: Manifest, records: Sequence[JobRecord]) -> Iterator[str]:
-    """Yield a sentence for each record of other packages than the manifest names."""
+    """Yield a sentence for each record of an environment that the manifest does not name, or of other packages."""
     for record in records:
-        known = manifest.environments.get(record.spec.cell.environment)
-        if known is not None and record.outside is not None and record.freeze != known.freeze:
+        name = record.spec.cell.environment
+        known = manifest.environments.get(name)
+        if record.outside is None:
+            continue
+        if known is None:
+            yield f"{job_name(record.spec)} was measured in the environment {name[:60]}, which the manifest lacks"
+        elif record.freeze != known.freeze:
             yield f"{job_name(record.spec)} was measured with other packages than the manifest names"
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.export.publication.contents import Contents, Refusal, is_known_name
-from orchestrator.export.publication.disclosure import CODE_PATTERNS, find_disclosure
+from orchestrator.export.publication.disclosure import CODE_PATTERNS, search_text
 from orchestrator.export.publication.neutral import CODE_FOLDER, name_code_folder
 from orchestrator.files.toml import parse_toml
 from orchestrator.records.store import job_name
@@ -22,6 +22,8 @@ MODES: Final = frozenset((framework.name, mode.name) for framework in FRAMEWORKS
 BUILT_IN: Final = frozenset(workload.name for workload in WORKLOADS)
 # The package of the built-in implementations.
 OWN_MODULES: Final = "workers."
+# Of one file of code. Code that people write is smaller.
+MAX_SEARCHED_BYTES: Final = 1 << 20
 
 
 def find_code_faults(found: Contents, run: Run) -> Iterator[str]:
@@ -83,16 +85,19 @@ def find_code_file_faults(found: Contents, name: str, due: dict[str, str]) -> It
     """Yield a sentence for a file of code that no cell ran, or that discloses something."""
     if not any(name.startswith(f"{folder}/") for folder in due):
         yield f"{name} is code that no cell ran; remove it"
-    if what := find_code_disclosure(found.files[name]):
-        yield f"{name} discloses {what}"
+    if fault := describe_code_fault(found.files[name]):
+        yield f"{name} {fault}"
 
 
-def find_code_disclosure(content: bytes) -> str:
-    """Return the kind of the first thing in a file of code that nobody may publish; empty: there is none."""
+def describe_code_fault(content: bytes) -> str:
+    """Return why nobody may publish a file of code: it discloses something, or is too large; empty: it may be."""
+    if len(content) > MAX_SEARCHED_BYTES:
+        return f"is larger than {MAX_SEARCHED_BYTES >> 20} MiB, the most that is searched for secrets"
     try:
-        return find_disclosure(content.decode(), CODE_PATTERNS)
+        what = search_text(content.decode(), CODE_PATTERNS)
     except UnicodeDecodeError:
-        return "bytes that are no text"
+        what = "bytes that are no text"
+    return what and f"discloses {what}"
 
 
 def hash_published_code(found: Contents, folder: str) -> str:
@@ -150,7 +155,7 @@ def read_code_folder(source: Path, folder: str, code: str) -> dict[str, bytes]:
     for name, content in found.items():
         if not is_known_name(name):
             raise UsageError(f"{files[name]} has a name that cannot be published; use A-Z, a-z, 0-9, _, - and .")
-        if what := find_code_disclosure(content):
-            raise UsageError(f"{files[name]} discloses {what}; remove it, and measure again")
+        if fault := describe_code_fault(content):
+            raise UsageError(f"{files[name]} {fault}; remove it, and measure again")
     assert sum(map(len, found.values())) <= MAX_BYTES
     return found

@@ -12,7 +12,7 @@ from orchestrator.records.attempts import last_attempts, sort_records
 from orchestrator.records.outcomes import FINAL_OUTCOMES, MAX_FAILURES, RERUN_OUTCOMES, should_retry
 from orchestrator.records.store import job_name
 from schemas.job import Cell
-from schemas.record import JobRecord, Manifest
+from schemas.record import JobRecord, Manifest, Placement
 
 
 def find_missing_records(manifest: Manifest, records: Sequence[JobRecord]) -> Iterator[str]:
@@ -30,8 +30,18 @@ def find_missing_records(manifest: Manifest, records: Sequence[JobRecord]) -> It
         of_cell[record.spec.cell.id][record.spec.block] = record
     # Without any cell left, not even one was due in the next block.
     due = last + (read_ending(manifest) == NO_CELL_LEFT)
-    for cell in manifest.cells:
-        yield from find_gaps(cell, manifest, of_cell, due)
+    for blocks in split_parts(records, due):
+        for cell in manifest.cells:
+            yield from find_gaps(cell, manifest, of_cell, blocks)
+
+
+def split_parts(records: Sequence[JobRecord], due: int) -> list[list[int]]:
+    """Return the blocks of each part of a run: all, or those of an attempt at a share, which gives up its own cells."""
+    owners = {record.spec.block: record.placement for record in records}
+    parts: defaultdict[Placement | None, list[int]] = defaultdict(list)
+    for block in range(1, due + 1):
+        parts[owners.get(block)].append(block)
+    return [*parts.values()]
 
 
 def find_wrong_attempts(records: Sequence[JobRecord], cut: int | None) -> Iterator[str]:
@@ -61,14 +71,14 @@ def needs_attempt(attempts: Sequence[JobRecord]) -> bool:
 
 
 def find_gaps(
-    cell: Cell, manifest: Manifest, of_cell: Mapping[str, Mapping[int, JobRecord]], last: int
+    cell: Cell, manifest: Manifest, of_cell: Mapping[str, Mapping[int, JobRecord]], blocks: Sequence[int]
 ) -> Iterator[str]:
-    """Yield a sentence for the first block in which a cell lacks a record, or has one that it should not have."""
-    own, failures = of_cell.get(cell.id, {}), 0
-    for block in range(1, last + 1):
+    """Yield a sentence for the first of these blocks in which a cell lacks a record, or should not have one."""
+    own, failures = {block: record for block, record in of_cell.get(cell.id, {}).items() if block in blocks}, 0
+    for block in blocks:
         record = own.get(block)
         if record is None:
-            if not may_lack_record(cell, block, manifest, of_cell, last):
+            if not may_lack_record(cell, block, manifest, of_cell, blocks):
                 yield f"{cell.id} has no record in block {block}"
             if any(later > block for later in own):
                 yield f"{cell.id} has a record in block {max(own)}, and none in block {block}"
@@ -91,10 +101,10 @@ def is_given_up(record: JobRecord, failures: int) -> bool:
 
 
 def may_lack_record(
-    cell: Cell, block: int, manifest: Manifest, of_cell: Mapping[str, Mapping[int, JobRecord]], last: int
+    cell: Cell, block: int, manifest: Manifest, of_cell: Mapping[str, Mapping[int, JobRecord]], blocks: Sequence[int]
 ) -> bool:
-    """Return whether the rules of a sweep leave a cell without a record from this block on."""
-    if is_cut_by_budget(manifest) and block == last:
+    """Return whether the rules of a sweep leave a cell without a record from this one of its blocks on."""
+    if is_cut_by_budget(manifest) and block == blocks[-1]:
         return True  # no room for this job
     if 0 in of_cell.get(cell.id, {}) and of_cell[cell.id][0].outcome != "measured":
         return True  # its cache could not be filled
@@ -103,5 +113,5 @@ def may_lack_record(
         or (record.breach and shares_breach(cell, record))
         for records in of_cell.values()
         for number, record in records.items()
-        if number <= block
+        if number <= block and (number == 0 or number in blocks)
     )

@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from orchestrator.export.publication.neutral import CODE_FOLDER
 from orchestrator.files.atomic import MAX_FILE_BYTES, decompress_bytes, join_number_lines, open_regular
-from orchestrator.records.store import COMPRESSED, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
+from orchestrator.records.store import COMPRESSED, INDEX, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
 from schemas.base import Model
 from schemas.code import WORKLOAD_FILE
 
@@ -38,6 +38,7 @@ class Bounds:
 
 
 BOUNDS: Final = Bounds()
+TOO_LARGE: Final = f"is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB"
 
 
 class Refusal(Exception):
@@ -149,7 +150,27 @@ def read_contents(folder: Path, bounds: Bounds = BOUNDS) -> Contents:
             found[name] = content
     except OSError as error:
         raise Refusal(f"{error.filename or folder} cannot be read: {error.strerror}") from error
-    return Contents(folder.name, found)
+    return Contents(folder.absolute().name, found)
+
+
+def check_bounds(files: Mapping[str, bytes], bounds: Bounds = BOUNDS) -> None:
+    """Check that files may be read again once they are written.
+
+    Raises:
+        Refusal: there are too many, or they are too large or too deep.
+    """
+    folders = {parent for name in files for parent in PurePosixPath(name).parents[:-1]}
+    if len(files) + len(folders) > bounds.entries or any(name.count("/") > bounds.depth for name in files):
+        raise Refusal(describe_many(bounds))
+    if large := next((name for name, content in files.items() if len(content) > MAX_FILE_BYTES), None):
+        raise Refusal(f"{large!r} {TOO_LARGE}")
+    if (total := sum(map(len, files.values()))) > bounds.total_bytes:
+        raise Refusal(f"its files have {total >> 20} MiB, and all together may have {bounds.total_bytes >> 20} MiB")
+
+
+def describe_many(bounds: Bounds) -> str:
+    """Return what is wrong with too many files."""
+    return f"it has more than {bounds.entries} files, or folders deeper than {bounds.depth}"
 
 
 def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | None = None) -> Iterator[Path]:
@@ -162,15 +183,17 @@ def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | N
     for path in sorted(folder.iterdir()):
         seen[0] += 1
         if seen[0] > bounds.entries or depth > bounds.depth:
-            raise Refusal(f"it has more than {bounds.entries} files, or folders deeper than {bounds.depth}")
+            raise Refusal(describe_many(bounds))
         found = path.lstat()
         if stat.S_ISDIR(found.st_mode):
             yield from walk_files(path, bounds, depth + 1, seen)
         elif not stat.S_ISREG(found.st_mode):
             what = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a special file"
             raise Refusal(f"{path.name!r} is {what}, which no publication has; remove it")
+        elif depth == 0 and path.name == INDEX:
+            continue  # what a reader has made of the records for itself: no part of the publication, and never read
         elif found.st_size > MAX_FILE_BYTES:
-            raise Refusal(f"{path.name!r} is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB")
+            raise Refusal(f"{path.name!r} {TOO_LARGE}")
         else:
             yield path
 

@@ -98,10 +98,12 @@ DEVICE: Final = re.compile(
 TOKEN: Final = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|pypi-[\w-]{30,}"
     r"|sk-[A-Za-z0-9_-]{20,}|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,}"
-    r"|GOCSPX-[\w-]{20,}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?)"
+    r"|GOCSPX-[\w-]{20,}|xox[abprs]-[\w-]{10,}"
+    r"|(?:(?<![\w-])eyJ[\w-]{10,}|(?<=-)eyJ[\w-]{10,300})\.eyJ[\w-]{10,}(?:\.[\w-]*)?)"
     r"|-----BEGIN [A-Z ]*KEY-----"
     r"|\b(?:Bearer|Basic)\s+[\w.~+/=-]{16,}"
-    r"|\b\w*(?:password|passwd|secret|token|(?:api|private|access)[_-]?key)\s*[=:]\s*['\"]?(?=\S*[A-Za-z])[^\s'\"]{6,}",
+    r"|\b\w*(?:password|passwd|secret|token|(?:api|private|access)[_-]?key)\s*[=:]\s*['\"]?(?=[^\s'\"]{6})"
+    r"(?=\S{0,200}[A-Za-z])[^\s'\"]+",
     re.IGNORECASE,
 )
 
@@ -170,8 +172,13 @@ def is_public_site(found: re.Match[str]) -> bool:
 
 # The records of a run repeat the names of their fields, and most of their texts.
 @functools.lru_cache(maxsize=1 << 14)
-def find_disclosure(text: str, patterns: Sequence[tuple[str, str, re.Pattern[str]]] = PATTERNS) -> str:
+def find_disclosure(text: str) -> str:
     """Return the kind of the first thing in a text that nobody may publish; empty: there is none."""
+    return search_text(text, PATTERNS)
+
+
+def search_text(text: str, patterns: Sequence[tuple[str, str, re.Pattern[str]]]) -> str:
+    """Return the kind of the first thing that one of these patterns finds in a text; empty: there is none."""
     for what, _, pattern in patterns:
         if any(not is_public_site(found) for found in pattern.finditer(text)):
             return what

@@ -10,13 +10,14 @@ from orchestrator.execution.job_summary import add_summary
 from orchestrator.export.publication.admit import admit_contents
 from orchestrator.export.publication.code import collect_code
 from orchestrator.export.publication.conclusion import describe_publication, name_folder
-from orchestrator.export.publication.contents import DESCRIPTION, Contents, Refusal, format_model
+from orchestrator.export.publication.contents import BOUNDS, DESCRIPTION, Contents, Refusal, check_bounds, format_model
 from orchestrator.export.publication.neutral import make_neutraliser
 from orchestrator.files.atomic import compress_bytes
 from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
-from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, Store, job_name
+from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, SWEEP_FILE, Store, job_name, read_record
 from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
+from schemas.record import JobRecord
 
 
 def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, with_code: bool) -> Path:
@@ -32,10 +33,12 @@ def publish_run(place: Store, to: Path, names: Sequence[str], now: datetime, *, 
     check_publishable(run, place.find_writer(), with_code=with_code)
     made = build_contents(run, names, collect_code(run.records, place.folder))
     try:
+        check_bounds(made.files)
         admitted = admit_contents(made, now)
     except Refusal as refusal:
         raise UsageError(f"{run.name} cannot be published: {refusal}") from refusal
     target = to.joinpath(admitted.publication.machine, made.name)
+    check_same_run(target, admitted.run.records)
     replace_folder(target, made.files)
     return target
 
@@ -52,6 +55,11 @@ def check_publishable(run: Run, writer: int | None, *, with_code: bool) -> None:
         raise UsageError(f"{run.name} is unfinished; continue it with: python -m orchestrator resume {run.name}")
     if run.mixed:
         raise UsageError(f"{run.name} is mixed: its parts were measured under different conditions; begin a new run")
+    if len(run.records) > BOUNDS.entries:
+        raise UsageError(
+            f"{run.name} has {len(run.records)} records, and a publication at most {BOUNDS.entries} files; publish "
+            "several smaller runs"
+        )
     if run.left_out:
         raise UsageError(f"{run.name} has a record that does not count: {run.left_out[0]}; begin a new run")
     for record in run.records:
@@ -96,6 +104,39 @@ def build_contents(run: Run, names: Sequence[str], code: Mapping[str, bytes]) ->
         **code,
     }
     return Contents(name, files | {DESCRIPTION: format_model(describe_publication(published, files))})
+
+
+def check_same_run(target: Path, records: Sequence[JobRecord]) -> None:
+    """Check that a folder holds no other run: two of one machine and name may begin in one second.
+
+    Raises:
+        UsageError: it does.
+    """
+    there = {path.name for path in target.joinpath(JOBS).glob(f"*{COMPRESSED}")}
+    for record in records:
+        name = f"{job_name(record.spec)}{COMPRESSED}"
+        if name in there and record.outside is not None and is_same_job(target.joinpath(JOBS, name), record):
+            return
+    if there:
+        raise UsageError(
+            f"{target} holds another run that began in the same second, or damaged records; move it, or choose another "
+            "folder with --to"
+        )
+
+
+def is_same_job(path: Path, record: JobRecord) -> bool:
+    """Return whether a file is the record of the same process."""
+    try:
+        found = read_record(path)
+    except UsageError:
+        return False
+    began = found.outside and found.outside.started
+    return began == (record.outside and record.outside.started) and get_samples(found) == get_samples(record)
+
+
+def get_samples(record: JobRecord) -> tuple[int, ...]:
+    """Return the samples of a process; none without a report."""
+    return record.report.samples_ns if record.report else ()
 
 
 def replace_folder(target: Path, files: Mapping[str, bytes]) -> None:

@@ -4,6 +4,9 @@ The same publications give the same bytes. No figure is averaged over runs or ty
 newest run, and the others are counted.
 """
 
+import contextlib
+import dataclasses
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +19,15 @@ from orchestrator.analysis.compare import Comparison
 from orchestrator.analysis.results import Group
 from orchestrator.errors import UsageError
 from orchestrator.export.publication.admit import TYPE_FOLDER, Admitted
-from orchestrator.export.publication.conclusion import read_start
-from orchestrator.export.publication.contents import DESCRIPTION
+from orchestrator.export.publication.conclusion import describe_file, read_start
+from orchestrator.export.publication.contents import DESCRIPTION, Contents, Refusal, read_contents
 from orchestrator.files.atomic import open_regular
 from orchestrator.files.folders import exchange_folders, make_folder_beside, write_contents
 from orchestrator.format import format_duration, format_rank, format_ratio, format_ratio_range
-from orchestrator.records.store import JOBS, MANIFEST, PAGE
+from orchestrator.records.store import COMPRESSED, JOBS, MANIFEST, PAGE, job_name
 from orchestrator.report.page.page import load_template, read_asset
 from orchestrator.report.page.reproduce import format_command
+from schemas.publication import Publication, PublishedFile
 
 PACKAGE: Final = "orchestrator.export.publication"
 INDEX: Final = "index.html"
@@ -32,26 +36,45 @@ FILES_FOLDER: Final = "runs"
 MARK: Final = b'<meta name="generator" content="Plumbline site">'
 # The mark is within so many bytes from the beginning.
 MARK_BYTES: Final = 4096
-# A page's name is short enough for every file system.
+# A page's name is short enough for every file system. Titles may be longer, so a hash of the whole title follows.
 MAX_SLUG: Final = 80
+TITLE_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the pages need of one publication, without its files and its records.
+
+    `path` is where it lies, and `name` that of its folder. `files` are what was admitted, the description included.
+    `records` are the names of the records by the id of their cell.
+    """
+
+    path: Path
+    name: str
+    publication: Publication
+    files: Mapping[str, PublishedFile]
+    groups: Sequence[Group]
+    clone: str
+    command: str
+    records: Mapping[str, Sequence[str]]
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of the publication within the site."""
+        return f"{FILES_FOLDER}/{self.publication.machine}/{self.name}"
+
+    @property
+    def day(self) -> date:
+        """Return the day in UTC on which the run began."""
+        return read_start(self.publication).astimezone(UTC).date()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """One computation in one publication."""
 
-    source: Admitted
+    source: Source
     group: Group
-
-    @property
-    def day(self) -> date:
-        """Return the day in UTC on which the run began."""
-        return read_start(self.source.publication).astimezone(UTC).date()
-
-    @property
-    def folder(self) -> str:
-        """Return the folder of the publication within the site."""
-        return f"{FILES_FOLDER}/{self.source.publication.machine}/{self.source.contents.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +95,9 @@ class Entry:
     def path(self) -> str:
         """Return the path of the entry's page within the site."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")[:MAX_SLUG].strip("-")
+        title = hashlib.sha256(self.title.encode()).hexdigest()[:TITLE_DIGITS]
         code = self.newest.group.results[0].cell.code
-        return f"{self.machine}/{slug}{f'-{code}' if code else ''}.html"
+        return f"{self.machine}/{slug}-{title}{f'-{code}' if code else ''}.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +113,34 @@ class Row:
     agreement: str
 
 
-def build_site(admitted: Sequence[Admitted], counted: date | None) -> dict[str, bytes]:
-    """Return all files of the site by path. Ages are counted from a day, or else from that of the newest run.
+def summarise_publication(path: Path, admitted: Admitted) -> Source:
+    """Return what the pages need of a publication that was admitted from this folder."""
+    publication, records = admitted.publication, defaultdict[str, list[str]](list)
+    for record in admitted.run.records:
+        records[record.spec.cell.id].append(f"{job_name(record.spec)}{COMPRESSED}")
+    return Source(
+        path=path,
+        name=admitted.contents.name,
+        publication=publication.model_copy(update={"files": {}}),
+        files={**publication.files, DESCRIPTION: describe_file(admitted.contents.read_bytes(DESCRIPTION))},
+        # Curves hold what was derived of every process, and no page shows them.
+        groups=[dataclasses.replace(group, curves={}) for group in admitted.run.groups],
+        clone=describe_clone(admitted.run.groups),
+        command=format_command(admitted.run.manifest),
+        records=records,
+    )
+
+
+def build_pages(sources: Sequence[Source], counted: date | None) -> dict[str, bytes]:
+    """Return the pages of the site by path. Ages are counted from a day, or else from that of the newest run.
 
     Raises:
-        UsageError: that day is before the newest run.
+        UsageError: that day is before the newest run, or two publications or computations have one place in the site.
     """
-    entries = collect_entries(admitted)
-    newest = max(entry.newest.day for entry in entries)
+    check_distinct("publications", [(source.folder, str(source.path)) for source in sources])
+    entries = collect_entries(sources)
+    check_distinct("computations", [(entry.path, entry.title) for entry in entries])
+    newest = max(entry.newest.source.day for entry in entries)
     day = counted or newest
     if day < newest:
         raise UsageError(f"--date {day} is before the newest run, of {newest}; choose a later day, or leave it out")
@@ -106,21 +150,29 @@ def build_site(admitted: Sequence[Admitted], counted: date | None) -> dict[str, 
             "computation.html",
             entry=entry,
             day=day,
-            age=describe_age(entry.newest.day, day),
-            ages=[describe_age(run.day, day) for run in entry.runs],
+            age=describe_age(entry.newest.source.day, day),
+            ages=[describe_age(run.source.day, day) for run in entry.runs],
             rows=[*build_rows(entry)],
-            clones=[describe_clone(run.source.run.groups) for run in entry.runs],
-            command=format_command(entry.newest.source.run.manifest),
             up="../",
             page=PAGE,
             manifest=MANIFEST,
             description=DESCRIPTION,
             records=[*list_record_links(entry.newest)],
         )
-    for each in admitted:
-        folder = f"{FILES_FOLDER}/{each.publication.machine}/{each.contents.name}"
-        files |= {f"{folder}/{name}": content for name, content in each.contents.files.items()}
     return dict(sorted(files.items()))
+
+
+def check_distinct(what: str, places: Sequence[tuple[str, str]]) -> None:
+    """Check that no two things have one place in the site, where one would replace the other.
+
+    Raises:
+        UsageError: two have.
+    """
+    known = dict[str, str]()
+    for place, name in places:
+        if place in known:
+            raise UsageError(f"two {what} have the place {place} in the site: {known[place]} and {name}; remove one")
+        known[place] = name
 
 
 def render_template(name: str, **values: object) -> bytes:
@@ -128,11 +180,11 @@ def render_template(name: str, **values: object) -> bytes:
     return load_template(name, PACKAGE).render(values, style=read_asset("page.css")).encode()
 
 
-def collect_entries(admitted: Sequence[Admitted]) -> list[Entry]:
+def collect_entries(sources: Sequence[Source]) -> list[Entry]:
     """Return the computations on each type of machine, in the order of their titles."""
     found: defaultdict[tuple[str, str, str], list[Measured]] = defaultdict(list)
-    for source in admitted:
-        for group in source.run.groups:
+    for source in sources:
+        for group in source.groups:
             # Two workloads of users may have one name.
             key = (group.title, group.results[0].cell.code, source.publication.machine)
             found[key].append(Measured(source=source, group=group))
@@ -141,7 +193,7 @@ def collect_entries(admitted: Sequence[Admitted]) -> list[Entry]:
             title=title,
             machine=machine,
             machine_label=runs[0].source.publication.machine_type.label,
-            runs=sorted(runs, key=lambda run: (read_start(run.source.publication), run.folder), reverse=True),
+            runs=sorted(runs, key=lambda run: (read_start(run.source.publication), run.source.folder), reverse=True),
         )
         for (title, _, machine), runs in sorted(found.items())
     ]
@@ -149,7 +201,7 @@ def collect_entries(admitted: Sequence[Admitted]) -> list[Entry]:
 
 def count_ages(entries: Sequence[Entry], day: date) -> dict[str, str]:
     """Return the age of the newest run of each entry, by the path of its page."""
-    return {entry.path: describe_age(entry.newest.day, day) for entry in entries}
+    return {entry.path: describe_age(entry.newest.source.day, day) for entry in entries}
 
 
 def describe_age(then: date, day: date) -> str:
@@ -205,14 +257,42 @@ def describe_clone(groups: Sequence[Group]) -> str:
 
 def list_record_links(measured: Measured) -> Iterator[tuple[str, str]]:
     """Yield the name and the path of each record of a run that is of this computation."""
-    ids = {result.cell.id for result in measured.group.results}
-    for name in measured.source.contents.record_names:
-        if any(cell in name for cell in ids):
-            yield name.removeprefix(f"{JOBS}/"), f"{measured.folder}/{name}"
+    source = measured.source
+    for name in sorted(name for result in measured.group.results for name in source.records.get(result.cell.id, ())):
+        yield name, f"{source.folder}/{JOBS}/{name}"
 
 
-def write_site(to: Path, files: Mapping[str, bytes]) -> None:
-    """Put the site in the place of an earlier one, completely or not at all.
+def write_site(to: Path, sources: Sequence[Source], counted: date | None) -> None:
+    """Put the site of these publications in the place of an earlier one, completely or not at all.
+
+    Raises:
+        UsageError: something else is there, the folder cannot be written to, or a publication has changed.
+    """
+    pages = build_pages(sources, counted)
+    with replace_site(to) as made:
+        write_contents(made, pages)
+        for source in sources:
+            write_contents(made.joinpath(source.folder), read_again(source).files)
+
+
+def read_again(source: Source) -> Contents:
+    """Return the files of a publication, which must be those that were admitted.
+
+    Raises:
+        UsageError: they are not.
+    """
+    try:
+        found = read_contents(source.path)
+    except Refusal as refusal:
+        raise UsageError(f"{source.path} has changed since it was admitted: {refusal}") from refusal
+    if {name: describe_file(content) for name, content in found.files.items()} != source.files:
+        raise UsageError(f"{source.path} has changed since it was admitted; make the site again")
+    return found
+
+
+@contextlib.contextmanager
+def replace_site(to: Path) -> Iterator[Path]:
+    """Yield a new folder, and at the end put it in the place of a site, completely or not at all.
 
     Raises:
         UsageError: something else is there, or the folder cannot be written to.
@@ -220,7 +300,7 @@ def write_site(to: Path, files: Mapping[str, bytes]) -> None:
     check_replaceable(to)
     target = to.absolute()
     with make_folder_beside(target) as (made, replaced):
-        write_contents(made, files)
+        yield made
         try:
             if target.exists() and not any(target.iterdir()):
                 target.rmdir()

@@ -36,9 +36,8 @@ def find_wrong_sums(records: Sequence[JobRecord]) -> Iterator[str]:
 
 def describe_cpu_time(record: JobRecord, report: Report) -> Iterator[str]:
     """Yield a sentence if samples used more CPU time than their cores could give while they lasted."""
-    cores, used, lasted = len(record.spec.cpus), report.noise.cpu_ns, report.samples_ns
-    if not cores or len(used) != len(lasted):
-        return
+    # Without a list of cores, a job may use all.
+    cores, used, lasted = len(record.spec.cpus) or record.host.cores, report.noise.cpu_ns, report.samples_ns
     if sum(used) > MAX_SUM_SHARE * cores * sum(lasted) + SUM_SLACK_NS * len(lasted):
         yield f"its samples last {sum(lasted) / 1e6:.1f} ms and used {sum(used) / 1e6:.1f} ms of CPU time"
     long = sum(cpu > MAX_SAMPLE_SHARE * cores * wall + SAMPLE_SLACK_NS for cpu, wall in zip(used, lasted, strict=True))

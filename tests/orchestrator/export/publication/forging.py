@@ -1,12 +1,15 @@
 """A published run, and folders that a forger has edited: by hand, or with all hashes and conclusions made anew."""
 
+import gc
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from orchestrator.analysis.run import Run
@@ -14,12 +17,14 @@ from orchestrator.execution.job_summary import add_summary
 from orchestrator.export.publication.conclusion import describe_file, describe_publication, name_folder
 from orchestrator.export.publication.contents import DESCRIPTION, format_model
 from orchestrator.files.atomic import compress_bytes, decompress_bytes
+from orchestrator.planning.order import derive_data_seed, order_cells
 from orchestrator.records import store
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.store import Store, job_name
 from orchestrator.records.sweep_settings import format_sweep_file
 from orchestrator.report.page.page import render_still_page
-from schemas.job import Cell
+from schemas.environment import EnvironmentRecord
+from schemas.job import WARMUP_MAX_NS, Cell, JobSpec
 from schemas.publication import Publication
 from schemas.record import JobRecord
 from tests.conftest import QUIET, a_report
@@ -27,6 +32,9 @@ from tests.orchestrator.conftest import HOST, NOON, a_cell, a_manifest, a_spec
 
 Edit = Callable[[Any], Any]
 BLOCKS = 8
+# In the first block, this seed leaves three and four cells in their order.
+SEED = 64
+PACKAGES = EnvironmentRecord(interpreter="python", python="3.11.0", packages={}, installed={}, freeze="abcdefgh")
 # No run of so few blocks knows its ratios as precisely as this.
 OUT_OF_REACH = 1e-9
 SAMPLES = 8
@@ -69,13 +77,25 @@ class Clock:
         }
 
 
+def a_request(cell: Cell, block: int = 1, position: int = 0, **changes: object) -> JobSpec:
+    """What a run with the seed of these tests asks of a job."""
+    plain: dict[str, object] = {"seed": derive_data_seed(SEED), "timing": {"warmup_max_ns": WARMUP_MAX_NS}}
+    return a_spec(cell, block, position, **plain | changes)
+
+
+def in_turn(cells: Sequence[Cell], block: int) -> list[tuple[int, Cell]]:
+    """The cells in the order in which a block of that run measures them, with their places."""
+    return [*enumerate(order_cells(cells, SEED, block))]
+
+
 def a_job(
     clock: Clock, cell: Cell, block: int, call_ns: float, outcome: str = "measured", **changes: object
 ) -> JobRecord:
     """A job that was started."""
-    spec = changes.pop("spec", None) or a_spec(cell, block)
+    spec = changes.pop("spec", None) or a_request(cell, block)
     plain: dict[str, object] = {
         "spec": spec,
+        "freeze": PACKAGES.freeze,
         "outcome": outcome,
         "host": HOST,
         "reason": "" if outcome == "measured" else f"because it was {outcome}",
@@ -89,7 +109,7 @@ def a_job(
 
 def a_refused(cell: Cell, outcome: str = "unsupported") -> JobRecord:
     """The only record of a cell that was never started."""
-    plain = {"spec": a_spec(cell), "outcome": outcome, "host": HOST, "reason": f"it is {outcome}", "outside": None}
+    plain = {"spec": a_request(cell), "outcome": outcome, "host": HOST, "reason": f"it is {outcome}", "outside": None}
     return JobRecord.model_validate(plain)
 
 
@@ -105,19 +125,39 @@ def measured_records(cells: Sequence[Cell] = (*MODES, clone(MODES[0])), blocks: 
     """All blocks of a run in which all goes well."""
     clock = Clock()
     return [
-        a_job(clock, cell, block, TIMES.get(cell.id, 1200.0), spec=a_spec(cell, block, position))
+        a_job(clock, cell, block, TIMES.get(cell.id, 1200.0), spec=a_request(cell, block, position))
         for block in range(1, blocks + 1)
-        for position, cell in enumerate(cells)
+        for position, cell in in_turn(cells, block)
     ]
 
 
+def put_in_turn(records: Iterable[JobRecord], cells: Sequence[Cell]) -> list[JobRecord]:
+    """Give the jobs of each block their places by the seed, and the times of the block in that order."""
+    blocks: defaultdict[int, list[JobRecord]] = defaultdict(list)
+    for record in records:
+        blocks[record.spec.block if record.outside else 0].append(record)
+    moved = blocks.pop(0, [])
+    for block, found in blocks.items():
+        listed = {record.spec.cell.id for record in found}
+        places = {cell.id: place for place, cell in in_turn([cell for cell in cells if cell.id in listed], block)}
+        found.sort(key=lambda record: (places[record.spec.cell.id], record.spec.attempt))
+        starts = sorted(record.outside.started for record in found if record.outside)
+        for record, start in zip(found, starts, strict=True):
+            assert record.outside is not None
+            spec = record.spec.model_copy(update={"position": places[record.spec.cell.id]})
+            outside = record.outside.model_copy(update={"started": start})
+            moved.append(record.model_copy(update={"spec": spec, "outside": outside}))
+    return moved
+
+
 def a_run_folder(root: Path, records: Sequence[JobRecord], **changes: object) -> Store:
-    """A finished run on disk, as `sweep` leaves it, with logs."""
+    """A finished run on disk, as `sweep` leaves it, with logs. Its cells are in the order of their first records."""
     cells = {record.spec.cell.id: record.spec.cell for record in records}
     run = store.create_run(root, "mine", NOON)
     plain: dict[str, object] = {
         "command": ("sweep", "--runs", "/home/alice/runs"),
-        "seed": 1,
+        "seed": SEED,
+        "environments": {"current": PACKAGES},
         "stopped": f"all {(blocks := max(record.spec.block for record in records))} blocks were run",
     }
     sweep = {"name": "mine", "stop": {"blocks": blocks, "precision": OUT_OF_REACH}}
@@ -129,7 +169,7 @@ def a_run_folder(root: Path, records: Sequence[JobRecord], **changes: object) ->
             update={"identity": make_identity(manifest.original_sweep, manifest.seed, manifest.cells)}
         )
     run.write_manifest(manifest)
-    for record in records:
+    for record in put_in_turn(records, (*cells.values(),)):
         run.write_record(add_summary(record))
         run.log_path(record.spec).write_text("printed in /home/alice/secret by alice@example.org\n")
     return run
@@ -204,3 +244,14 @@ def forge(
 
 def read_publication(folder: Path) -> Publication:
     return Publication.model_validate_json((folder / DESCRIPTION).read_bytes())
+
+
+def walk_objects(start: object) -> Iterator[object]:
+    """Everything that an object holds on to, without classes, modules and functions."""
+    seen, left = set[int](), [start]
+    while left:
+        found = left.pop()
+        if id(found) not in seen and not isinstance(found, type | ModuleType | FunctionType):
+            seen.add(id(found))
+            yield found
+            left += gc.get_referents(found)

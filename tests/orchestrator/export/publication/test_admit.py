@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli.commands.admit import summarise_decision
 from orchestrator.errors import UsageError
 from orchestrator.export.publication.admit import decide_admission, decide_all, find_difference
-from orchestrator.export.publication.contents import format_model
+from orchestrator.export.publication.contents import Contents, format_model
 from orchestrator.files.atomic import compress_bytes
 from orchestrator.records.store import Store
 from schemas.event import Setting
@@ -32,8 +33,10 @@ from tests.orchestrator.export.publication.forging import (
     forge,
     list_record_files,
     noisy_report,
+    put_in_turn,
     read_publication,
     reseal,
+    walk_objects,
 )
 
 SLOWEST = "torch-eager"
@@ -82,6 +85,14 @@ def test_an_untouched_publication_is_admitted_with_its_conclusion(published: Pat
         ("torch:eager", "torch:trace"): "FASTER",
     }
     assert decision.admitted.publication.blocks == BLOCKS
+
+
+def test_a_publication_beside_which_an_index_was_written_is_admitted_without_it(published: Path) -> None:
+    (published / ".processes.arrow").write_bytes(b"not even a table")
+    decision = decide_admission(published, NOW, within=True)
+    assert decision.refusal == ""
+    assert decision.admitted is not None
+    assert ".processes.arrow" not in decision.admitted.contents.files
 
 
 # Edits by hand: the hashes are as they were.
@@ -457,6 +468,27 @@ def call_less_often(found: list[JobRecord]) -> list[JobRecord]:
     return [change(found[0], spec=found[0].spec.model_dump(mode="json") | {"loop": 2}), *found[1:]]
 
 
+def ask_otherwise(**spec: object) -> Callable[[list[JobRecord]], list[JobRecord]]:
+    """Change what the first job was asked for."""
+    return lambda found: [change(found[0], spec=found[0].spec.model_dump(mode="json") | spec), *found[1:]]
+
+
+def exchange_two_turns(found: list[JobRecord]) -> list[JobRecord]:
+    """Exchange the places of two jobs and their times, so that each begins after the one before it."""
+    first, second, *rest = found
+    assert first.outside is not None
+    assert second.outside is not None
+    times = (second.outside.started, first.outside.started)
+    return [
+        change(
+            each,
+            spec=each.spec.model_dump(mode="json") | {"position": 1 - each.spec.position},
+            outside=(each.outside.model_dump(mode="json") if each.outside else {}) | {"started": time},
+        )
+        for each, time in zip((first, second), times, strict=True)
+    ] + rest
+
+
 def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
     settings = [Setting(name="threads", asked="1", got="8").model_dump()]
     return [change_report(found[0], settings=settings), *found[1:]]
@@ -467,7 +499,7 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
     [
         (copy_a_process, "002-numpy-eager-mlp-backward-b1-"),
         (slow_down_the_clone, "its A/A clone is SLOWER: the instrument finds a difference where there is none"),
-        (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.0"),
+        (scatter_the_clone, "its A/A clone is UNRESOLVED with a ratio of 1.1"),
         (scale_the_samples, "was not measured so: its samples last "),
         (hide_a_wrong_result, "counts as measured, and its report says wrong"),
         (relabel("unsupported"), "counts as unsupported, and its report says measured"),
@@ -495,6 +527,11 @@ def ignore_a_setting(found: list[JobRecord]) -> list[JobRecord]:
         (disclose(build_info="x" * 20_001), "has a text of 20001 characters in result.build_info"),
         (load_a_plug_in, "ran code of the plug-in fast.numpy, which is not published"),
         (measure_own_code, "ran code that is not published"),
+        (ask_otherwise(cpus=[]), "was measured on 0 cores, and its machine and its threads make that 1"),
+        (ask_otherwise(cpus=[0, 1]), "was measured on 2 cores, and its machine and its threads make that 1"),
+        (ask_otherwise(seed=5), "was run with seed 5, and its manifest says "),
+        (ask_otherwise(deadline_s=9.0), "was run with deadline 9.0, and its manifest says 120.0"),
+        (exchange_two_turns, "has the place 1 in its block, and the seed of its run gives it the place 0"),
         (call_less_often, "called the model 2 times, which is not what its workload says"),
     ],
 )
@@ -513,6 +550,8 @@ def test_a_copied_process_is_named_with_the_one_that_it_copies(published: Path) 
     ("changes", "sentence"),
     [
         ({"finished": False}, "its run is unfinished"),
+        ({"seed": 65}, "was run with seed "),
+        ({"environments": {}}, "was measured in the environment current, which the manifest lacks"),
         ({"mixed": ("numpy 1.0 is now 2.0",)}, "its run is mixed"),
         ({"started": "2031-01-01T00:00:00+00:00"}, "in the future"),
         ({"cells": (*MODES[:2], clone(MODES[0]))}, "is of a cell that the manifest does not have"),
@@ -536,14 +575,14 @@ def test_a_code_that_this_program_does_not_know_is_refused(published: Path) -> N
 
 
 def test_a_run_without_any_clone_is_refused(published: Path) -> None:
-    forged = forge(published, leave_out_the_clone, {"cells": MODES})
+    forged = forge(published, lambda found: put_in_turn(leave_out_the_clone(found), MODES), {"cells": MODES})
     assert "it has no A/A clone" in refusal(forged)
 
 
 def test_a_clone_that_failed_while_its_original_was_measured_is_refused(published: Path) -> None:
     def fail(found: list[JobRecord]) -> list[JobRecord]:
         kept = [each for each in found if not each.spec.cell.replica]
-        return [*kept, a_refused(clone(MODES[0]), "unsupported")]
+        return [*put_in_turn(kept, MODES), a_refused(clone(MODES[0]), "unsupported")]
 
     assert refusal(forge(published, fail)) == "numpy:eager was measured, and its A/A clone was not"
 
@@ -619,6 +658,18 @@ def test_a_link_to_a_publication_is_refused(published: Path, tmp_path: Path) -> 
     assert "it is a symbolic link" in refusal(link)
 
 
+def test_a_link_in_the_place_of_a_type_of_machine_is_refused(published: Path, tmp_path: Path) -> None:
+    results = published.parents[1]
+    elsewhere = published.parent.rename(tmp_path / "elsewhere")
+    (results / published.parent.name).symlink_to(elsewhere)
+    (results / "00000000").symlink_to(tmp_path / "nothing")
+    (results / "README.md").symlink_to(__file__)
+    decisions = list(decide_all(results, NOW))
+    assert [decision.folder.name for decision in decisions] == ["00000000", published.parent.name]
+    for decision in decisions:
+        assert decision.refusal == "it is a symbolic link, which no publication has; copy the folder itself"
+
+
 @pytest.mark.parametrize("value", [10**400, -1, 1.7e308, (1 << 63) - 1, "x", None, [], {}])
 @pytest.mark.parametrize("place", ["samples_ns", "warmup", "calls", "overhead", "noise"])
 def test_values_that_no_machine_measures_are_refused_without_a_traceback(
@@ -682,3 +733,9 @@ def test_the_command_prints_a_line_for_each_and_exits_with_1_if_one_is_refused(
     none = inside("admit", "nowhere")
     assert (none.code, none.out) == (2, "")
     assert none.err == "error: there is no folder nowhere; name a publication, or a folder of publications\n"
+
+
+def test_the_command_holds_no_publication_once_it_has_decided_on_it(published: Path) -> None:
+    (decision,) = decide_all(published, NOW)
+    kept = [*walk_objects(summarise_decision(decision))]
+    assert not [each for each in kept if isinstance(each, Contents | JobRecord | bytes)]

@@ -6,7 +6,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.export.publication.code import BUILT_IN, MODES, find_code_disclosure, hash_published_code
+from orchestrator.export.publication.code import (
+    BUILT_IN,
+    MAX_SEARCHED_BYTES,
+    MODES,
+    describe_code_fault,
+    hash_published_code,
+)
 from orchestrator.export.publication.contents import Contents
 from schemas.code import hash_workload_code
 
@@ -34,8 +40,14 @@ def test_another_folder_does_not_count() -> None:
 
 
 def test_bytes_that_are_no_text_cannot_be_checked() -> None:
-    assert find_code_disclosure(b"\xff\xfe") == "bytes that are no text"
-    assert find_code_disclosure(b"x = 1\n") == ""
+    assert describe_code_fault(b"\xff\xfe") == "discloses bytes that are no text"
+    assert describe_code_fault(b"x = 1\n") == ""
+
+
+def test_a_file_that_is_too_large_to_be_searched_is_refused() -> None:
+    assert describe_code_fault(b"x = 1\n".ljust(MAX_SEARCHED_BYTES)) == ""
+    fault = "is larger than 1 MiB, the most that is searched for secrets"
+    assert describe_code_fault(b"x = 1\n".ljust(MAX_SEARCHED_BYTES + 1)) == fault
 
 
 def test_the_modes_and_workloads_of_this_program_are_known() -> None:

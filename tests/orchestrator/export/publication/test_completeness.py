@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.export.publication.completeness import find_missing_records, is_given_up
 from schemas.job import Cell
-from schemas.record import JobRecord
+from schemas.record import JobRecord, Placement
 from tests.orchestrator.conftest import a_cell, a_manifest, a_spec
 from tests.orchestrator.export.publication.forging import Clock, a_job, a_refused, clone
 
@@ -105,6 +105,38 @@ def test_two_failures_end_a_cell_and_one_does_not(outcome: str) -> None:
     assert missing(jobs(*rest, (OTHER, 1, outcome), (OTHER, 2, "measured"), (OTHER, 3, outcome))) == []
     assert missing(jobs(*rest, (OTHER, 1, outcome), (OTHER, 2, outcome))) == []
     assert missing(jobs(*rest, (OTHER, 1, outcome))) == [f"{OTHER.id} has no record in block 2"]
+
+
+def in_shares(records: Sequence[JobRecord], *last: int) -> list[JobRecord]:
+    """The same records of a run on several machines, with the last block of each share."""
+    shares = [1 + sum(each.spec.block > block for block in last) for each in records]
+    return [
+        each.model_copy(update={"placement": Placement(node="node 1", share=share, attempt=1)})
+        for each, share in zip(records, shares, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["raised", "wrong"])
+def test_each_share_of_a_run_gives_up_a_cell_by_itself(outcome: str) -> None:
+    blocks = (1, 2, 3, 4, 5, 6)
+    rest = whole(*blocks, cells=(ONE, clone(ONE)))
+    failed = (1, 2, 4, 5) if outcome == "raised" else (1, 4)
+    found = jobs(*rest, *((OTHER, block, outcome) for block in failed))
+    assert missing(in_shares(found, 3)) == []
+    assert missing(in_shares(found, 2)) != []
+    assert missing(found) != []
+    refused = [each for each in found if each.spec.cell != OTHER] + [
+        a_refused(OTHER).model_copy(update={"spec": a_spec(OTHER, block)}) for block in (1, 4)
+    ]
+    assert missing(in_shares(refused, 3)) == []
+
+
+def test_a_record_or_a_block_that_is_missing_from_a_share_is_named() -> None:
+    said = whole(1, 2, 3, 4)
+    lacking = jobs(*(each for each in said if each[:2] != (OTHER, 4)))
+    assert missing(in_shares(lacking, 2)) == [f"{OTHER.id} has no record in block 4"]
+    gap = jobs(*(each for each in said if each[1] != 3))
+    assert missing(in_shares(gap, 2)) == [f"{cell.id} has no record in block 3" for cell in CELLS]
 
 
 def test_a_skipped_cell_takes_its_clone_along() -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.export.publication.contents import Bounds, Contents, Refusal, is_known_name, read_contents
+from orchestrator.export.publication.contents import (
+    Bounds,
+    Contents,
+    Refusal,
+    check_bounds,
+    is_known_name,
+    read_contents,
+)
 from orchestrator.files.atomic import MAX_FILE_BYTES
 from orchestrator.files.folders import write_contents
 
@@ -63,9 +70,27 @@ def test_all_files_are_read_and_written_by_their_names(tmp_path: Path) -> None:
     assert read_contents(tmp_path / "one") == Contents("one", files)
 
 
+def test_a_folder_that_is_named_by_a_dot_has_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_contents(Path()).name == tmp_path.name
+
+
 def test_a_file_of_another_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(Refusal, match=r"'notes.txt' is no file of a publication; remove it"):
+        read_contents(tmp_path)
+
+
+def test_the_index_that_a_reader_has_left_is_neither_read_nor_refused(tmp_path: Path) -> None:
+    write_contents(tmp_path, {"manifest.json": b"{}", ".processes.arrow": b"not even a table"})
+    (tmp_path / ".processes.arrow").chmod(0)
+    assert read_contents(tmp_path) == Contents(tmp_path.name, {"manifest.json": b"{}"})
+
+
+@pytest.mark.parametrize("name", ["jobs/.processes.arrow", "code/.processes.arrow", ".processes.arrow.part"])
+def test_a_file_like_the_index_in_another_place_is_refused(tmp_path: Path, name: str) -> None:
+    write_contents(tmp_path, {name: b"x"})
+    with pytest.raises(Refusal, match="is no file of a publication; remove it"):
         read_contents(tmp_path)
 
 
@@ -105,6 +130,28 @@ def test_many_files_and_deep_folders_are_refused(tmp_path: Path) -> None:
     write_contents(tmp_path / "many", {f"code/mine/x{number}.py": b"" for number in range(4)})
     with pytest.raises(Refusal, match="more than 3 files"):
         read_contents(tmp_path / "many", Bounds(entries=3))
+
+
+BOUNDS = [{}, {"entries": 5}, {"entries": 6}, {"total_bytes": 9}, {"total_bytes": 10}, {"depth": 1}]
+
+
+@pytest.mark.parametrize("few", BOUNDS)
+def test_what_may_be_written_is_what_may_be_read(tmp_path: Path, few: dict[str, int]) -> None:
+    bounds = Bounds(**few)
+    files = {"manifest.json": b"{}", "jobs/a.json.gz": b"12345", "code/mine/x.py": b"678"}
+    write_contents(tmp_path, files)
+    said = list[str]()
+    for check in (lambda: check_bounds(files, bounds), lambda: read_contents(tmp_path, bounds)):
+        try:
+            check()
+        except Refusal as refusal:
+            said.append(str(refusal))
+    assert len(said) == (0 if few in ({}, {"entries": 6}, {"total_bytes": 10}) else 2)
+
+
+def test_a_file_that_is_too_large_to_be_read_may_not_be_written() -> None:
+    with pytest.raises(Refusal, match=r"'report.html' is too large: a file has at most 64 MiB"):
+        check_bounds({"report.html": bytes(MAX_FILE_BYTES + 1)})
 
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

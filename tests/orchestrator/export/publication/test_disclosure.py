@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.export.publication.code import MAX_SEARCHED_BYTES
 from orchestrator.export.publication.disclosure import (
     CODE_PATTERNS,
     LONGEST_TEXT,
@@ -15,6 +16,7 @@ from orchestrator.export.publication.disclosure import (
     find_disclosure,
     map_texts,
     replace_disclosures,
+    search_text,
     select_personal_names,
     walk_texts,
 )
@@ -59,6 +61,10 @@ SECRETS = [
     ("ASIA" + "ABCD" * 4, "removed-token", "a token"),
     ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG", "removed-token", "a token"),
     ("-----BEGIN RSA PRIVATE KEY-----", "removed-token", "a token"),
+    ("sent eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", "sent removed-token", "a token"),
+    ("id-eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", "id-removed-token", "a token"),
+    (f"eyJ{'a1B2' * 500}.eyJzdWIiOiIxMjM0In0", "removed-token", "a token"),
+    ("token='12345678901a'", "removed-token'", "a token"),
 ]
 
 HARMLESS = [
@@ -83,6 +89,8 @@ HARMLESS = [
     "x //y and 7 // 2",
     "12:34:56",
     "it's 1/2 of what's due",
+    "token: 123456789, token: ab, token: ''",
+    "eyJ.eyJ and eyJhbGciOiJIUzI1NiJ9.ey",
 ]
 
 
@@ -112,9 +120,15 @@ def test_nothing_is_left_after_a_few_replacements(text: str) -> None:
 
 def test_code_may_divide_and_refer_to_papers() -> None:
     code = "scale = x /norm  # https://arxiv.org/abs/1412.6980\n"
-    assert find_disclosure(code, CODE_PATTERNS) == ""
-    assert find_disclosure("# by alice@example.org", CODE_PATTERNS) == "an e-mail address"
-    assert find_disclosure("open('/home/alice/x')", CODE_PATTERNS) == "an absolute path"
+    assert search_text(code, CODE_PATTERNS) == ""
+    assert search_text("# by alice@example.org", CODE_PATTERNS) == "an e-mail address"
+    assert search_text("open('/home/alice/x')", CODE_PATTERNS) == "an absolute path"
+
+
+@pytest.mark.parametrize("part", ["-eyJ", "-eyJaaaaaaaaaaaa", "token=''", 'api_key=""', "a.b-", "~a-"])
+def test_the_largest_file_of_code_takes_no_time_that_grows_with_its_square(part: str) -> None:
+    # A search whose time did would take longer than any test may.
+    assert search_text((part * MAX_SEARCHED_BYTES)[:MAX_SEARCHED_BYTES], CODE_PATTERNS) == ""
 
 
 def test_a_long_text_is_searched_in_a_moment() -> None:

@@ -11,8 +11,12 @@ import pytest
 
 from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
+from orchestrator.execution.job_summary import add_summary
+from orchestrator.export.publication import publish as publishing
 from orchestrator.export.publication.admit import decide_admission
+from orchestrator.export.publication.code import MAX_SEARCHED_BYTES
 from orchestrator.export.publication.conclusion import conclude_group
+from orchestrator.export.publication.contents import Bounds
 from orchestrator.export.publication.publish import publish_run
 from orchestrator.records.provenance import make_identity
 from orchestrator.records.store import Store
@@ -22,7 +26,7 @@ from schemas.code import hash_workload_code
 from schemas.job import Cell, JobSpec
 from schemas.models import ModelSource
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import Said, a_cell, a_spec
+from tests.orchestrator.conftest import Said, a_cell
 from tests.orchestrator.export.publication.conftest import NAMES, NOW
 from tests.orchestrator.export.publication.forging import (
     BLOCKS,
@@ -31,9 +35,12 @@ from tests.orchestrator.export.publication.forging import (
     Clock,
     a_job,
     a_refused,
+    a_request,
     a_run_folder,
     clone,
+    in_turn,
     measured_records,
+    noisy_report,
     read_publication,
     replace_samples,
 )
@@ -109,11 +116,9 @@ def failed(outcome: str, blocks: int = 2) -> list[JobRecord]:
     """A run in which the traced mode fails in its first blocks, and is given up."""
     clock, found = Clock(), list[JobRecord]()
     for block in range(1, BLOCKS + 1):
-        for position, cell in enumerate((*MODES, CLONE)):
+        for position, cell in in_turn((*MODES, CLONE) if block <= blocks else (*MODES[:2], CLONE), block):
             is_failed = cell == MODES[2]
-            if is_failed and block > blocks:
-                continue
-            spec = a_spec(cell, block, position)
+            spec = a_request(cell, block, position)
             found.append(a_job(clock, cell, block, TIMES[cell.id], outcome if is_failed else "measured", spec=spec))
     return found
 
@@ -135,11 +140,11 @@ def in_block_0() -> list[JobRecord]:
     """A run with a warm cache, which each cell fills once."""
     cells = (a_cell("torch:compile", cache="warm"), a_cell("torch:eager", cache="warm"))
     clock = Clock()
-    filled = [a_job(clock, cell, 0, 1000.0, spec=a_spec(cell, 0, at)) for at, cell in enumerate(cells)]
+    filled = [a_job(clock, cell, 0, 1000.0, spec=a_request(cell, 0, at)) for at, cell in enumerate(cells)]
     return filled + [
-        a_job(clock, cell, block, 1000.0 if cell.mode == "compile" else 1300.0, spec=a_spec(cell, block, at))
+        a_job(clock, cell, block, 1000.0 if cell.mode == "compile" else 1300.0, spec=a_request(cell, block, at))
         for block in range(1, BLOCKS + 1)
-        for at, cell in enumerate((*cells, clone(cells[0])))
+        for at, cell in in_turn((*cells, clone(cells[0])), block)
     ]
 
 
@@ -221,7 +226,7 @@ def test_commits_are_published_only_with_the_code(tmp_path: Path) -> None:
     assert Store(made).read_manifest().commits == {}
     assert decide_admission(made, NOW).refusal == ""
     own, _ = own_run(tmp_path / "own", commits={"mine": "ab" * 20})
-    shown = publish(own, tmp_path / "results", with_code=True)
+    shown = publish(own, tmp_path / "more results", with_code=True)
     assert Store(shown).read_manifest().commits == {"mine": "ab" * 20}
     assert decide_admission(shown, NOW).refusal == ""
 
@@ -307,6 +312,54 @@ def test_a_file_in_the_place_of_the_folder_is_a_mistake_of_the_user(run: Store, 
     assert (tmp_path / "results").read_text() == "mine"
 
 
+def test_a_run_with_more_records_than_a_publication_has_files_is_not_published(
+    run: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "BOUNDS", Bounds(entries=4 * BLOCKS - 1))
+    with pytest.raises(UsageError, match="has 32 records, and a publication at most 31 files; publish several smaller"):
+        publish(run, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_code_in_folders_too_deep_to_be_read_is_not_published(tmp_path: Path) -> None:
+    run, folder = own_run(tmp_path)
+    deep = folder.joinpath(*["a"] * 12)
+    deep.mkdir(parents=True)
+    (deep / "extra.py").write_text("x = 1\n")
+    code = hash_workload_code(folder)
+    records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
+    again = a_run_folder(tmp_path / "again", records)
+    with pytest.raises(UsageError, match=r"cannot be published: .* or folders deeper than 12"):
+        publish(again, tmp_path / "results", with_code=True)
+    assert not (tmp_path / "results").exists()
+
+
+def test_another_run_of_the_same_second_does_not_replace_the_first(run: Store, tmp_path: Path) -> None:
+    made = publish(run, tmp_path / "results")
+    before = read_tree(made)
+    other = a_run_folder(tmp_path / "other", measured_records())
+    for number, record in enumerate(other.read_records()):
+        assert record.report is not None
+        result = noisy_report(5000 + number, TIMES[record.spec.cell.id])
+        other.write_record(add_summary(JobRecord.model_validate(record.model_dump(mode="json") | {"result": result})))
+    with pytest.raises(UsageError, match="holds another run that began in the same second, or damaged records; "):
+        publish(other, tmp_path / "results")
+    assert read_tree(made) == before
+    cells = [cell.model_copy(update={"batch": 9}) for cell in MODES[:2]]
+    unlike = a_run_folder(tmp_path / "unlike", measured_records((*cells, clone(cells[0]))))
+    with pytest.raises(UsageError, match="holds another run that began in the same second, or damaged records; "):
+        publish(unlike, tmp_path / "results")
+    assert publish(other, tmp_path / "elsewhere").name == made.name
+
+
+def test_a_run_that_went_on_replaces_what_was_published_of_it(tmp_path: Path) -> None:
+    first = a_run_folder(tmp_path / "first", measured_records(blocks=6))
+    made = publish(first, tmp_path / "results")
+    longer = a_run_folder(tmp_path / "longer", measured_records(blocks=8))
+    assert publish(longer, tmp_path / "results") == made
+    assert len(Store(made).read_records()) == 4 * 8
+
+
 # A user's own workload.
 
 
@@ -325,10 +378,10 @@ def own_run(tmp_path: Path, **changes: object) -> tuple[Store, Path]:
             cell,
             block,
             1000.0 if cell.framework == "numpy" else 1300.0,
-            spec=a_spec(cell, block, at, source_dir=str(folder)),
+            spec=a_request(cell, block, at, source_dir=str(folder)),
         )
         for block in range(1, BLOCKS + 1)
-        for at, cell in enumerate((*cells, clone(cells[0])))
+        for at, cell in in_turn((*cells, clone(cells[0])), block)
     ]
     sweep = {"name": "mine", "axes": {"workloads": [f"{folder}:width=8"]}}
     return a_run_folder(
@@ -393,6 +446,18 @@ def test_code_with_an_address_is_not_published(tmp_path: Path) -> None:
     records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
     again = a_run_folder(tmp_path / "again", records)
     with pytest.raises(UsageError, match=r"extra.py discloses an e-mail address; remove it, and measure again"):
+        publish(again, tmp_path / "results", with_code=True)
+
+
+def test_code_that_is_too_large_to_be_searched_is_not_published(tmp_path: Path) -> None:
+    run, folder = own_run(tmp_path)
+    (folder / "table.py").write_bytes(b"#" * (MAX_SEARCHED_BYTES + 1))
+    code = hash_workload_code(folder)
+    records = [changed(each, cell=each.spec.cell.model_dump() | {"code": code}) for each in run.read_records()]
+    again = a_run_folder(tmp_path / "again", records)
+    with pytest.raises(
+        UsageError, match=r"table.py is larger than 1 MiB, the most that is searched for secrets; remove"
+    ):
         publish(again, tmp_path / "results", with_code=True)
 
 

@@ -1,6 +1,8 @@
 """The site: one page for each computation and type of machine, made of admitted runs alone, the same each time."""
 
+import dataclasses
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -8,26 +10,41 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.analysis.derivation.process import Process
 from orchestrator.errors import UsageError
 from orchestrator.export.publication.admit import Admitted, decide_admission, decide_all
+from orchestrator.export.publication.contents import Contents, read_contents
 from orchestrator.export.publication.publish import publish_run
-from orchestrator.export.publication.site import MARK, build_site, check_apart, describe_age, write_site
+from orchestrator.export.publication.site import (
+    MARK,
+    Source,
+    build_pages,
+    check_apart,
+    check_distinct,
+    describe_age,
+    replace_site,
+    summarise_publication,
+    write_site,
+)
+from orchestrator.files.folders import write_contents
 from schemas.record import JobRecord
 from schemas.workloads import SUITES as WORKLOAD_SUITES
 from tests.orchestrator.conftest import HOST, NOON, Said, a_cell
 from tests.orchestrator.export.publication.conftest import NAMES, NOW
 from tests.orchestrator.export.publication.forging import (
     MODES,
+    SEED,
     WRONG,
     a_run_folder,
     clone,
     measured_records,
     noisy_report,
+    walk_objects,
 )
 
 RESULTS = Path(__file__).resolve().parents[4] / "docs" / "results"
 Site = dict[str, bytes]
-MakeAdmitted = Callable[..., Admitted]
+MakeSource = Callable[..., Source]
 OTHER_CPU = HOST.model_dump(mode="json") | {"cpu": "another CPU"}
 
 
@@ -54,19 +71,33 @@ def read_links(content: bytes) -> Links:
 
 
 @pytest.fixture
-def make_admitted(tmp_path: Path) -> MakeAdmitted:
+def make_source(tmp_path: Path) -> MakeSource:
     """Publish and admit a run that began so many days after the first."""
 
-    def make(days: int = 0, records: Sequence[JobRecord] | None = None, **changes: object) -> Admitted:
+    def make(days: int = 0, records: Sequence[JobRecord] | None = None, **changes: object) -> Source:
         moved = [shift(record, days) for record in records or measured_records()]
         began = (NOON + timedelta(days=days)).isoformat()
         run = a_run_folder(tmp_path / "runs", moved, **{"started": began} | changes)
         made = publish_run(run, tmp_path / "results", NAMES, NOW, with_code=False)
         admitted = decide_admission(made, NOW).admitted
         assert admitted is not None
-        return admitted
+        return summarise_publication(made, admitted)
 
     return make
+
+
+def build_site(sources: Sequence[Source], counted: date | None) -> Site:
+    """All files of a site by path."""
+    files = build_pages(sources, counted)
+    for source in sources:
+        files |= {f"{source.folder}/{name}": content for name, content in read_contents(source.path).files.items()}
+    return dict(sorted(files.items()))
+
+
+def replace_by(to: Path, files: Site) -> None:
+    """Put a site of these files in the place of another."""
+    with replace_site(to) as made:
+        write_contents(made, files)
 
 
 def shift(record: JobRecord, days: int) -> JobRecord:
@@ -105,8 +136,8 @@ def read_cells(page: bytes, mode: str) -> list[str]:
 
 
 @pytest.mark.long
-def test_a_page_shows_the_newest_run_and_counts_what_all_runs_said(make_admitted: MakeAdmitted) -> None:
-    runs = [make_admitted(0, of_times(1300.0)), make_admitted(1, of_times(900.0)), make_admitted(3)]
+def test_a_page_shows_the_newest_run_and_counts_what_all_runs_said(make_source: MakeSource) -> None:
+    runs = [make_source(0, of_times(1300.0)), make_source(1, of_times(900.0)), make_source(3)]
     site = build_site(runs, None)
     (page,) = [site[name] for name in list_pages(site) if name != "index.html"]
     rank, time, ratio, verdict, agreement = read_cells(page, "torch:trace")
@@ -119,11 +150,11 @@ def test_a_page_shows_the_newest_run_and_counts_what_all_runs_said(make_admitted
 
 
 @pytest.mark.long
-def test_no_figure_is_of_two_types_of_machines(make_admitted: MakeAdmitted) -> None:
+def test_no_figure_is_of_two_types_of_machines(make_source: MakeSource) -> None:
     other = [
         JobRecord.model_validate(each.model_dump(mode="json") | {"host": OTHER_CPU}) for each in measured_records()
     ]
-    site = build_site([make_admitted(0), make_admitted(1, other, host=OTHER_CPU)], None)
+    site = build_site([make_source(0), make_source(1, other, host=OTHER_CPU)], None)
     first, second = [name for name in list_pages(site) if name != "index.html"]
     assert first.partition("/")[2] == second.partition("/")[2]
     for name in (first, second):
@@ -131,8 +162,8 @@ def test_no_figure_is_of_two_types_of_machines(make_admitted: MakeAdmitted) -> N
     assert site["index.html"].decode().count("<tr>") == 3
 
 
-def test_each_computation_has_a_page(make_admitted: MakeAdmitted) -> None:
-    site = build_site([make_admitted(0, measured_records((*MODES, a_cell(batch=4), clone(MODES[0]))))], None)
+def test_each_computation_has_a_page(make_source: MakeSource) -> None:
+    site = build_site([make_source(0, measured_records((*MODES, a_cell(batch=4), clone(MODES[0]))))], None)
     titles = [re.search(r"<h1>(.*)</h1>", site[name].decode()) for name in list_pages(site)]
     assert [title[1] for title in titles if title] == [
         "mlp backward (depth=3), batch 1, float32, 1 thread, cpu",
@@ -142,8 +173,8 @@ def test_each_computation_has_a_page(make_admitted: MakeAdmitted) -> None:
 
 
 @pytest.mark.long
-def test_every_link_leads_to_a_file_of_the_site(make_admitted: MakeAdmitted) -> None:
-    site = build_site([make_admitted(0), make_admitted(2)], None)
+def test_every_link_leads_to_a_file_of_the_site(make_source: MakeSource) -> None:
+    site = build_site([make_source(0), make_source(2)], None)
     found = 0
     for name in list_pages(site):
         for target in read_links(site[name]).targets:
@@ -157,16 +188,16 @@ def test_every_link_leads_to_a_file_of_the_site(make_admitted: MakeAdmitted) -> 
 
 
 @pytest.mark.long
-def test_every_file_of_every_run_is_in_the_site_as_it_was_admitted(make_admitted: MakeAdmitted) -> None:
-    runs = [make_admitted(0), make_admitted(2)]
-    site = build_site(runs, None)
+def test_every_file_of_every_run_is_in_the_site_as_it_was_admitted(make_source: MakeSource, tmp_path: Path) -> None:
+    runs = [make_source(0), make_source(2)]
+    write_site(tmp_path / "site", runs, None)
     for each in runs:
-        for name, content in each.contents.files.items():
-            assert site[f"runs/{each.publication.machine}/{each.contents.name}/{name}"] == content
+        copied = tmp_path / "site" / "runs" / each.publication.machine / each.name
+        assert dict(list_files(copied)) == dict(list_files(each.path))
 
 
-def test_no_page_runs_or_loads_anything(make_admitted: MakeAdmitted) -> None:
-    site = build_site([make_admitted(0)], None)
+def test_no_page_runs_or_loads_anything(make_source: MakeSource) -> None:
+    site = build_site([make_source(0)], None)
     pages = [name for name in site if name.endswith(".html")]
     assert len(pages) == 3
     for name in pages:
@@ -175,20 +206,20 @@ def test_no_page_runs_or_loads_anything(make_admitted: MakeAdmitted) -> None:
         assert not re.search(rb"(?:https?:)?//[a-z]", site[name])
 
 
-def test_the_command_repeats_the_newest_run(make_admitted: MakeAdmitted) -> None:
-    site = build_site([make_admitted(0, command=("sweep", "--workloads", "mlp", "--runs", "x"))], None)
+def test_the_command_repeats_the_newest_run(make_source: MakeSource) -> None:
+    site = build_site([make_source(0, command=("sweep", "--workloads", "mlp", "--runs", "x"))], None)
     page = site[list_pages(site)[0]].decode()
-    assert "<code>python -m orchestrator sweep --workloads mlp --seed 1</code>" in page
+    assert f"<code>python -m orchestrator sweep --workloads mlp --seed {SEED}</code>" in page
 
 
 @pytest.mark.long
-def test_the_order_of_the_runs_does_not_change_a_byte(make_admitted: MakeAdmitted) -> None:
-    runs = [make_admitted(0), make_admitted(2), make_admitted(1, of_times(900.0))]
+def test_the_order_of_the_runs_does_not_change_a_byte(make_source: MakeSource) -> None:
+    runs = [make_source(0), make_source(2), make_source(1, of_times(900.0))]
     assert build_site(runs, None) == build_site(runs[::-1], None)
 
 
-def test_ages_are_counted_to_the_date(make_admitted: MakeAdmitted) -> None:
-    admitted = [make_admitted(3)]
+def test_ages_are_counted_to_the_date(make_source: MakeSource) -> None:
+    admitted = [make_source(3)]
     page = build_site(admitted, date(2025, 1, 14))[list_pages(build_site(admitted, None))[0]].decode()
     assert "2025-01-04, 10 days old" in page
     assert "Ages are counted to 2025-01-14" in page
@@ -197,7 +228,7 @@ def test_ages_are_counted_to_the_date(make_admitted: MakeAdmitted) -> None:
     assert describe_age(date(2025, 1, 1), date(2025, 1, 2)) == "1 day"
 
 
-def test_a_cell_without_a_time_has_its_outcome(make_admitted: MakeAdmitted) -> None:
+def test_a_cell_without_a_time_has_its_outcome(make_source: MakeSource) -> None:
     records = [each for each in measured_records() if each.spec.cell.mode != "trace" or each.spec.block == 1]
     wrong = [
         JobRecord.model_validate(
@@ -207,11 +238,94 @@ def test_a_cell_without_a_time_has_its_outcome(make_admitted: MakeAdmitted) -> N
         else each
         for each in records
     ]
-    site = build_site([make_admitted(0, wrong)], None)
+    site = build_site([make_source(0, wrong)], None)
     assert read_cells(site[list_pages(site)[0]], "torch:trace") == ["", "", "", "wrong", ""]
 
 
+def test_computations_whose_titles_differ_only_beyond_the_length_of_a_name_have_two_pages(
+    make_source: MakeSource,
+) -> None:
+    long = {f"a_parameter_with_a_long_name_{number}": number for number in range(4)}
+    cells = [a_cell(mode, parameters=long, batch=batch) for batch in (1, 32) for mode in ("numpy:eager", "torch:eager")]
+    site = build_site([make_source(0, measured_records((*cells, clone(cells[0]))))], None)
+    titles = [re.search(r"<h1>(.*)</h1>", site[name].decode()) for name in list_pages(site)]
+    assert [re.findall(r"batch \d+", title[1]) for title in titles if title] == [["batch 1"], ["batch 32"], []]
+    assert max(map(len, list_pages(site))) < 120
+
+
+def test_a_page_keeps_its_name_whatever_else_the_site_has(make_source: MakeSource) -> None:
+    (name,) = [name for name in list_pages(build_pages([make_source(0)], None)) if name != "index.html"]
+    assert re.fullmatch(r"[0-9a-f]{8}/mlp-backward-depth-3-batch-1-float32-1-thread-cpu-[0-9a-f]{8}\.html", name)
+    more = build_pages([make_source(1, measured_records((*MODES, a_cell(batch=4), clone(MODES[0]))))], None)
+    assert name in more
+
+
+def test_two_things_in_one_place_are_named_and_no_site_is_made(make_source: MakeSource, tmp_path: Path) -> None:
+    first = make_source(0)
+    twin = tmp_path / "elsewhere" / first.name
+    shutil.copytree(first.path, twin)
+    second = dataclasses.replace(first, path=twin)
+    with pytest.raises(UsageError, match=f"two publications have the place runs/.* in the site: {first.path} and "):
+        write_site(tmp_path / "site", [first, second], None)
+    assert not (tmp_path / "site").exists()
+    with pytest.raises(UsageError, match=r"two computations have the place a.html in the site: one and other"):
+        check_distinct("computations", [("a.html", "one"), ("a.html", "other")])
+
+
+def test_the_records_of_a_page_are_those_of_its_cells_alone(make_source: MakeSource) -> None:
+    source = make_source(0, measured_records((*MODES, a_cell(batch=4), clone(MODES[0]))))
+    cell = a_cell(batch=4)
+    # A cell whose id is part of another one's.
+    records = {**source.records, f"x{cell.id}": [f"001-x{cell.id}.json.gz"]}
+    pages = build_pages([dataclasses.replace(source, records=records)], None)
+    for name in list_pages(pages):
+        assert not [target for target in read_links(pages[name]).targets if "-x" in target]
+        if "batch-4" in name:
+            links = [target for target in read_links(pages[name]).targets if "/jobs/" in target]
+            assert len(links) == 8
+            assert all(target.endswith(f"-{cell.id}.json.gz") for target in links)
+
+
+def test_one_run_under_two_dates_counts_once_and_both_are_named(
+    make_source: MakeSource, tmp_path: Path, inside: Callable[..., Said]
+) -> None:
+    first, second = make_source(0), make_source(2)
+    decisions = list(decide_all(tmp_path / "results", NOW))
+    assert [decision.folder for decision in decisions] == [first.path, second.path]
+    job = f"001-{MODES[0].id}"
+    assert [decision.refusal for decision in decisions] == [
+        "",
+        f"{job} has the samples of {job} in {first.path}; remove one of the two",
+    ]
+    said = inside("site", "results", "--to", "site")
+    assert said.code == 2
+    assert f"results/{second.path.parent.name}/{second.name} is refused, and no page shows it: {job} has" in said.err
+    assert not (tmp_path / "site").exists()
+
+
 # Written to disk.
+
+
+def test_a_publication_that_changed_after_it_was_admitted_is_not_copied(
+    make_source: MakeSource, tmp_path: Path
+) -> None:
+    source = make_source(0)
+    page = source.path / "report.html"
+    page.write_text(page.read_text().replace("torch", "tensorflow"))
+    with pytest.raises(UsageError, match="has changed since it was admitted; make the site again"):
+        write_site(tmp_path / "site", [source], None)
+    page.unlink()
+    page.symlink_to("/etc/hostname")
+    with pytest.raises(UsageError, match=r"has changed since it was admitted: 'report.html' is a symbolic link"):
+        write_site(tmp_path / "site", [source], None)
+    assert not (tmp_path / "site").exists()
+
+
+def test_what_a_site_keeps_of_a_publication_is_neither_its_files_nor_its_records(published: Path) -> None:
+    decision = decide_admission(published, NOW)
+    assert decision.admitted is not None
+    kept = [*walk_objects(summarise_publication(published, decision.admitted))]
+    assert not [each for each in kept if isinstance(each, Admitted | Contents | JobRecord | Process | bytes)]
 
 
 def list_files(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -222,14 +336,14 @@ def list_files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def test_a_site_replaces_an_earlier_one_and_leaves_nothing_of_it(tmp_path: Path) -> None:
     to = tmp_path / "site"
-    write_site(to, {"index.html": MARK, "00000000/a.html": b"old"})
-    write_site(to, {"index.html": b"2"})
+    replace_by(to, {"index.html": MARK, "00000000/a.html": b"old"})
+    replace_by(to, {"index.html": b"2"})
     assert dict(list_files(tmp_path)) == {"site/index.html": b"2"}
 
 
 def test_an_empty_folder_becomes_a_site(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    write_site(tmp_path / "site", {"index.html": b"1"})
+    replace_by(tmp_path / "site", {"index.html": b"1"})
     assert dict(list_files(tmp_path)) == {"site/index.html": b"1"}
 
 
@@ -237,7 +351,7 @@ def test_a_folder_with_something_else_is_kept(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.md").write_text("mine")
     with pytest.raises(UsageError, match=r"notes holds 'mine.md', which no site has; choose another folder with --to"):
-        write_site(tmp_path / "notes", {"index.html": b"1"})
+        replace_by(tmp_path / "notes", {"index.html": b"1"})
     assert dict(list_files(tmp_path)) == {"notes/mine.md": b"mine"}
 
 
@@ -245,7 +359,7 @@ def test_a_folder_that_looks_like_a_site_and_has_no_mark_is_kept(tmp_path: Path)
     (tmp_path / "other" / "d128fb31").mkdir(parents=True)
     (tmp_path / "other" / "index.html").write_text("mine")
     with pytest.raises(UsageError, match="other is no site that this command has made"):
-        write_site(tmp_path / "other", {"index.html": b"1"})
+        replace_by(tmp_path / "other", {"index.html": b"1"})
     assert dict(list_files(tmp_path)) == {"other/index.html": b"mine"}
 
 
@@ -266,7 +380,7 @@ def test_a_site_neither_replaces_nor_joins_its_publications(
     (tmp_path / "more").mkdir()
     results.joinpath(published.parent.name).rename(tmp_path / "more" / published.parent.name)
     with pytest.raises(UsageError, match="more is no site that this command has made"):
-        write_site(tmp_path / "more", {"index.html": b"1"})
+        replace_by(tmp_path / "more", {"index.html": b"1"})
 
 
 def test_a_link_or_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
@@ -274,7 +388,7 @@ def test_a_link_or_a_file_in_its_place_is_kept(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     for name in ("file", "link"):
         with pytest.raises(UsageError, match="is there and is no folder"):
-            write_site(tmp_path / name, {"index.html": b"1"})
+            replace_by(tmp_path / name, {"index.html": b"1"})
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -310,19 +424,20 @@ SUITES = [path for path in EVERY_RESULT if path.name.endswith(("-static", "-dyna
 QUESTIONS = [path for path in EVERY_RESULT if path not in SUITES]
 
 
-def decide(folder: Path) -> Admitted:
-    """Return what was admitted of a published result, which must hold."""
+def decide(folder: Path) -> Source:
+    """Return what a site needs of a published result, which must hold."""
     (decision,) = decide_all(folder, datetime.now(UTC))
     assert decision.refusal == ""
     assert decision.admitted is not None
-    return decision.admitted
+    return summarise_publication(folder, decision.admitted)
 
 
 def make_project_site(folder: Path, results: list[Path]) -> dict[str, bytes]:
     """Return the pages of a site that is made of these results, once it was written and read again."""
-    site = build_site([*map(decide, results)], None)
-    write_site(folder / "site", site)
-    assert dict(list_files(folder / "site")) == site
+    sources = [*map(decide, results)]
+    write_site(folder / "site", sources, None)
+    site = dict(list_files(folder / "site"))
+    assert site == build_site(sources, None)
     return {name: site[name] for name in list_pages(site)}
 
 

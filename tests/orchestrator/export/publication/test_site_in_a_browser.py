@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from orchestrator.export.publication.admit import decide_admission
-from orchestrator.export.publication.site import build_site, write_site
+from orchestrator.export.publication.site import summarise_publication, write_site
 from tests.orchestrator.export.publication.conftest import NOW
 from tests.orchestrator.report.page.test_page_in_a_browser import CHROMIUM, FLAGS, Visit
 
@@ -23,7 +23,7 @@ def pages(original: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     to = tmp_path_factory.mktemp("browsed") / "site"
     admitted = decide_admission(original, NOW).admitted
     assert admitted is not None
-    write_site(to, build_site([admitted], None))
+    write_site(to, [summarise_publication(original, admitted)], None)
     return sorted(to.rglob("*.html"))
 
 

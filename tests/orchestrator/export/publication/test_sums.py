@@ -58,6 +58,13 @@ def test_samples_that_were_shortened_use_more_cpu_time_than_they_last(factor: fl
     assert sentence == f"its samples last {sum(short) / 1e6:.1f} ms and used {sum(samples) / 1e6:.1f} ms of CPU time"
 
 
+def test_a_job_without_a_list_of_cores_has_those_of_its_machine_and_no_more() -> None:
+    samples = draw()
+    assert wrong(a_record(samples, scale(samples, 1.9), (200 * MS, 400 * MS), cores=0)) == []
+    sentence, *_ = wrong(a_record(scale(samples, 0.4), samples, cores=0))
+    assert sentence.endswith(f" and used {sum(samples) / 1e6:.1f} ms of CPU time")
+
+
 def test_a_few_samples_that_were_shortened_are_counted() -> None:
     samples = draw()
     cut = [*scale(samples[:10], 0.8), *samples[10:]]
