@@ -5,8 +5,7 @@ A run is a folder `<time>-<name>` with `manifest.json`, `sweep.toml` and `report
 separate files. `artefacts/` has
 `<cell>.onnx`, or another suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation
 computes them. Each stands beside the record and the log of the job that wrote it. `profiles/` has the traces of
-profiled cells with their records and logs. `.processes.arrow` is a table of what was derived of the records of a large
-run, and may be removed. `.lock` names the process that writes. Every file is written beside its
+profiled cells with their records and logs. `.lock` names the process that writes. Every file is written beside its
 place, flushed to disk and moved there, so a reader sees all of it or nothing.
 
 A run may come from an untrusted source. So no name in it leads out of its folder, no link is followed, and only regular
@@ -18,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -40,10 +39,11 @@ SWEEP_FILE = "sweep.toml"
 PAGE = "report.html"
 JOBS = "jobs"
 COMPRESSED = ".json.gz"
-INDEX = ".processes.arrow"
 
-# Of a file: its size, the times of its last change and of the last change of its entry, and its number.
+# Of a file: its size, the times of its last change and of the last change of its entry, and its number. No program can
+# set the third one, so a file whose content has changed has another stamp.
 Stamp = tuple[int, int, int, int]
+NO_STAMP: Stamp = (0, 0, 0, 0)
 
 # The folder of a job's files, by the kind of its purpose.
 FOLDERS = {"measure": "jobs", "export": "artefacts", "reference": "artefacts", "profile": "profiles"}
@@ -54,9 +54,10 @@ JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One run's folder."""
+    """One run's folder. `written` are the stamps of the records that were written by way of this value."""
 
     folder: Path
+    written: dict[str, Stamp] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -75,7 +76,11 @@ class Store:
     def write_record(self, record: JobRecord) -> None:
         """Write one job's record."""
         suffix = ".record.json" if isinstance(record.spec.purpose, Profile) else ".json"
-        write_model(self._job_path(record.spec, suffix), record)
+        path = self._job_path(record.spec, suffix)
+        write_model(path, record)
+        if path.parent == self.jobs_folder:
+            # Taken now: whatever changes the file from here on shows in another stamp.
+            self.written[path.name] = read_stamp(path)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, at the start of the run and again at its end."""
@@ -94,13 +99,9 @@ class Store:
         """Read the manifest."""
         return read_model(self.folder / MANIFEST, Manifest)
 
-    def read_manifest_stamp(self) -> tuple[int, int]:
-        """Return when the manifest was last written, in nanoseconds, and its size: another one for each content."""
-        try:
-            said = (self.folder / "manifest.json").stat(follow_symlinks=False)
-        except OSError:
-            return (0, 0)
-        return (said.st_mtime_ns, said.st_size)
+    def read_manifest_stamp(self) -> Stamp:
+        """Return the stamp of the manifest."""
+        return read_stamp(self.folder / MANIFEST)
 
     @property
     def page_path(self) -> Path:
@@ -160,13 +161,8 @@ class Store:
         """List the files of the records of all jobs that measure, by name."""
         return [self.jobs_folder / name for name in self.list_record_stamps()]
 
-    @property
-    def index_path(self) -> Path:
-        """The path of the table of what was derived of the records, which can always be made again from them."""
-        return self.folder / INDEX
-
     def list_record_stamps(self) -> dict[str, Stamp]:
-        """Return the files of all records by name, each with what changes whenever its content does."""
+        """Return the files of all records by name, each with its stamp."""
         found = dict[str, Stamp]()
         if self.jobs_folder.is_symlink():
             raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
@@ -174,8 +170,7 @@ class Store:
             for entry in entries:
                 if entry.name.endswith((".json", COMPRESSED)) and not entry.name.startswith("."):
                     with contextlib.suppress(OSError):  # removed since the folder was listed
-                        said = entry.stat(follow_symlinks=False)
-                        found[entry.name] = (said.st_size, said.st_mtime_ns, said.st_ctime_ns, said.st_ino)
+                        found[entry.name] = make_stamp(entry.stat(follow_symlinks=False))
         return dict(sorted(found.items()))
 
     def find_writer(self) -> int | None:
@@ -257,6 +252,18 @@ def format_job_name(block: int, cell_id: str, attempt: int) -> str:
 def log_stem(path: Path) -> str:
     """Return the name of the job to which a log belongs."""
     return path.name.removesuffix(".stderr.log")
+
+
+def read_stamp(path: Path) -> Stamp:
+    """Return the stamp of a file; that of none if it is gone."""
+    with contextlib.suppress(OSError):
+        return make_stamp(path.stat(follow_symlinks=False))
+    return NO_STAMP
+
+
+def make_stamp(status: os.stat_result) -> Stamp:
+    """Return the stamp of a file with this status."""
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def read_mtime_ns(path: Path) -> int:

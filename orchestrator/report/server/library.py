@@ -9,7 +9,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.records import store
-from orchestrator.records.store import Store
+from orchestrator.records.store import Stamp, Store
 from orchestrator.report.page.page import render_page
 from schemas.machine_type import identify_type
 from schemas.record import Manifest
@@ -87,7 +87,7 @@ class Library:
     """All runs of one folder."""
 
     root: Path
-    _manifests: dict[str, tuple[tuple[int, int], Manifest | str]] = field(default_factory=dict)
+    _manifests: dict[str, tuple[Stamp, Manifest | str]] = field(default_factory=dict)
     _open: dict[str, OpenRun] = field(default_factory=dict)
 
     def list_entries(self, searched: str = "") -> list[Entry]:
