@@ -23,7 +23,7 @@ from orchestrator.errors import UsageError
 from orchestrator.records import store
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.store import Store
-from orchestrator.records.timestamps import parse_timestamp
+from orchestrator.records.timestamps import format_day, parse_timestamp
 from schemas.job import Cell
 from schemas.machine_type import MachineType
 
@@ -76,7 +76,9 @@ class TypeHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The histories of all types of machines. `skipped` names runs and records that are left out, with the reasons."""
+    """The histories of all types of machines. `skipped` names runs that are left out, or of which records are, each
+    with the reasons.
+    """
 
     types: tuple[TypeHistory, ...]
     skipped: tuple[str, ...]
@@ -137,7 +139,7 @@ def describe_nothing_read(places: int, skipped: Sequence[str], since: datetime |
     # Without a limit in time, a run is used or named as skipped.
     if since is None or len(skipped) == places:
         return f"no run can be used: {skipped[0]}"
-    return f"none of {places} runs began on {since:%Y-%m-%d} or later; give an earlier --since"
+    return f"none of {places} runs began on {format_day(since)} or later; give an earlier --since"
 
 
 def describe_no_cell(read: SeriesByType, text: str) -> str:
@@ -186,7 +188,10 @@ def add_run(read: SeriesByType, place: Store, began: datetime) -> None:
     if run.mixed:
         read.skipped.append(f"{run.name} is MIXED: its parts were measured under different conditions")
         return
-    read.skipped.extend(f"{run.name}: {reason}" for reason in run.left_out)
+    if run.left_out:
+        more = len(run.left_out) - MAX_EXAMPLES
+        named = (*run.left_out[:MAX_EXAMPLES], *([f"and {more} more"] if more > 0 else ()))
+        read.skipped.append(f"{run.name}: {'; '.join(named)}")
     facts = make_facts(run, began)
     runs = read.runs.setdefault(run.machine_type, [])
     series = read.points.setdefault(run.machine_type, {})

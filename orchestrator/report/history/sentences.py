@@ -6,6 +6,7 @@ from orchestrator.comparison.history import CellHistory, History, TypeHistory
 from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.comparison.steps import Point, Step
 from orchestrator.format import format_ratio, format_ratio_range, to_printable
+from orchestrator.records.timestamps import format_day
 from orchestrator.registry.frameworks import load_frameworks
 
 # The number of differences that are named at one step. A JSON document has them all.
@@ -19,7 +20,7 @@ NOTHING_DIFFERS = "nothing that is recorded differs between these two runs"
 
 def describe_type(history: TypeHistory) -> str:
     """Return the machine, and the number and the time of its runs."""
-    first, last = (f"{run.began:%Y-%m-%d}" for run in (history.runs[0], history.runs[-1]))
+    first, last = (format_day(run.began) for run in (history.runs[0], history.runs[-1]))
     span = first if first == last else f"{first} to {last}"
     return to_printable(f"{history.machine.label}: {count_runs(len(history.runs))}, {span}")
 

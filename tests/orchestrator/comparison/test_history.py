@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -323,6 +324,33 @@ def test_without_a_run_so_late_the_message_says_so(archive: Archive, tmp_path: P
     archive.add(3)
     with pytest.raises(UsageError, match="none of 3 runs began on 2030-01-01 or later; give an earlier --since"):
         trace(tmp_path, since=datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def test_the_message_names_the_date_that_was_given_wherever_the_machine_is(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.add(1)
+    try:
+        for zone in ("Asia/Tokyo", "America/Los_Angeles", "UTC"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            with pytest.raises(UsageError, match="none of 1 runs began on 2030-01-01 or later"):
+                trace(tmp_path, since=parse_since("2030-01-01", NOW))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_records_that_are_left_out_of_one_run_are_counted_in_one_line(
+    archive: Archive, tmp_path: Path, make_run: Callable[..., Store], make_records: Callable[..., list[JobRecord]]
+) -> None:
+    archive.add(2)
+    cell = Cell(framework="jax", mode="jit", workload="mlp", parameters={"depth": 3})
+    foreign = [each.model_copy(update={"host": OTHER}) for each in make_records([(cell, 50_000)])]
+    make_run("foreign", foreign, 5 * DAY_S)
+    (reason,) = trace(tmp_path).skipped
+    assert reason.count("was measured on another type of machine") == 5
+    assert reason.endswith("; and 7 more")
 
 
 def test_an_unknown_cell_is_answered_with_examples(archive: Archive, tmp_path: Path) -> None:
