@@ -248,7 +248,7 @@ def trace_type(
     # A cell with fewer points can make no alarm. If all have fewer, all of them will count when they have more.
     family = sum(len(series[key]) >= 2 * LEAST_SIDE for key in chosen) or len(chosen)
     level, panel = alpha / max(1, family), Panel(series)
-    needed, steps = count_values_needed(level), search_panel(series, level, alpha)
+    needed, steps = count_values_needed(level), search_panel(series, chosen, level, alpha)
     return TypeHistory(
         machine=machine,
         runs=tuple(runs),
