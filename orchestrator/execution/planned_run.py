@@ -109,7 +109,7 @@ def begin_run(
     Raises:
         UsageError: the folder cannot be created.
     """
-    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
+    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE), machine)
     began = datetime.now().astimezone()
     return PlannedRun(
         folder=store.create_run(root, planned.spec.name, began),

@@ -134,7 +134,10 @@ def describe_rate(history: TypeHistory, alpha: float) -> Iterator[str]:
     """Yield the rate of false alarms."""
     if any(cell.is_searched for cell in history.cells):
         some = "" if len(history.cells) == 1 else f" in any of {count_cells(len(history.cells))}"
-        yield f"If nothing changed, the chance of a step{some} is at most {100 * alpha:g} %."
+        yield (
+            f"If nothing changed, the chance of a step{some} is at most {100 * alpha:g} % in one look at one machine's "
+            "table. Looks after every run show one more often."
+        )
 
 
 def describe_skipped(history: History) -> list[str]:
