@@ -39,6 +39,7 @@ SWEEP_FILE = "sweep.toml"
 PAGE = "report.html"
 JOBS = "jobs"
 COMPRESSED = ".json.gz"
+LOG = ".stderr.log"
 
 # Of a file: its size, the times of its last change and of the last change of its entry, and its number. No program can
 # set the third one, so a file whose content has changed has another stamp.
@@ -71,7 +72,7 @@ class Store:
 
     def log_path(self, spec: JobSpec) -> Path:
         """Return the path of a job's log, to which its framework prints."""
-        return self._job_path(spec, ".stderr.log")
+        return self._job_path(spec, LOG)
 
     def write_record(self, record: JobRecord) -> None:
         """Write one job's record."""
@@ -102,6 +103,11 @@ class Store:
     def read_manifest_stamp(self) -> Stamp:
         """Return the stamp of the manifest."""
         return read_stamp(self.folder / MANIFEST)
+
+    def read_stamps(self) -> tuple[Stamp, int]:
+        """Return what changes with the manifest or with any record."""
+        records = {} if self.jobs_folder.is_symlink() else self.list_record_stamps()
+        return self.read_manifest_stamp(), hash(tuple(records.items()))
 
     @property
     def page_path(self) -> Path:
@@ -175,8 +181,12 @@ class Store:
 
     def find_writer(self) -> int | None:
         """Return the process that writes to this run, as its lock names it; None if it has ended, or there is none."""
+        path = self.folder / ".lock"
         try:
-            with open_regular(self.folder / ".lock") as file:
+            # An orderly end leaves it empty, which is quicker to see than to read.
+            if not path.stat(follow_symlinks=False).st_size:
+                return None
+            with open_regular(path) as file:
                 note = file.read(MAX_NOTE_BYTES).decode(errors="replace")
         except OSError:
             return None
@@ -184,13 +194,16 @@ class Store:
         if not re.fullmatch(r"[1-9][0-9]{0,9}", pid) or not is_alive(int(pid)):
             return None
         # A note may be left by a process that was killed, and its number may be another one's by now.
-        return int(pid) if is_locked(self.folder / ".lock") else None
+        return int(pid) if is_locked(path) else None
 
     def find_open_log(self) -> Path | None:
         """Return the newest log of a job that has no record yet; None if each job has one."""
-        done = {path.stem for path in self.list_record_files()}
-        logs = self.jobs_folder.glob("*.stderr.log")
-        return max((path for path in logs if log_stem(path) not in done), key=read_mtime_ns, default=None)
+        names = [path.name for path in self.jobs_folder.iterdir()]
+        done = {
+            name.removesuffix(".gz").removesuffix(".json") for name in names if name.endswith((".json", COMPRESSED))
+        }
+        logs = [name for name in names if name.endswith(LOG) and name.removesuffix(LOG) not in done]
+        return max(map(self.jobs_folder.joinpath, logs), key=read_mtime_ns, default=None)
 
     def artefact_path(self, cell: Cell, suffix: str) -> Path:
         """Return the path of the artefact that a cell's jobs load, and make its folder."""
@@ -251,7 +264,7 @@ def format_job_name(block: int, cell_id: str, attempt: int) -> str:
 
 def log_stem(path: Path) -> str:
     """Return the name of the job to which a log belongs."""
-    return path.name.removesuffix(".stderr.log")
+    return path.name.removesuffix(LOG)
 
 
 def read_stamp(path: Path) -> Stamp:
@@ -336,10 +349,18 @@ def open_listed(root: Path, name: str) -> Store:
     Raises:
         UsageError: there is no such run.
     """
-    for place in list_own_stores(root):
-        if place.name == name:
-            return place
+    # Not by listing the folder, which may have thousands of runs.
+    if Path(name).parts == (name,) and name != ".." and "\0" not in name and is_own_run(root / name):
+        return Store(root / name)
     raise UsageError(f"there is no run {name!r} in {root}")
+
+
+def is_own_run(folder: Path) -> bool:
+    """Return whether a folder is a run, and no link to one."""
+    try:
+        return (folder / MANIFEST).is_file() and not folder.is_symlink()
+    except OSError:  # a name that is too long, or a folder that nobody may read
+        return False
 
 
 def list_runs(root: Path) -> list[str]:
