@@ -8,7 +8,7 @@ and only one point of each cell is kept.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.change_points import LEAST_SIDE, count_values_needed
 from orchestrator.analysis.statistics.intervals import median_interval
 from orchestrator.comparison.sides import to_content_key
+from orchestrator.comparison.since import LONG_AGO
 from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, search_panel
 from orchestrator.errors import UsageError
 from orchestrator.records import store
@@ -34,9 +35,6 @@ ALPHA: Final = 0.05
 # Without a choice of cells, those with fewer points have no history.
 LEAST_RUNS: Final = 2
 MAX_EXAMPLES: Final = 5
-
-# Before any run, for a run whose manifest has no valid time.
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,21 +126,6 @@ def trace_history(
     if not shown:
         raise UsageError(describe_no_cell(read, cell or key))
     return History(types=shown, skipped=tuple(read.skipped), alpha=alpha)
-
-
-def parse_since(text: str, now: datetime) -> datetime:
-    """Parse an ISO 8601 date or time, or a number of days before now: `30d`.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    days = text.removesuffix("d")
-    if text.endswith("d") and days.isascii() and days.isdecimal() and len(days) <= 6:
-        return max(now - timedelta(days=int(days)), LONG_AGO) if int(days) < (now - LONG_AGO).days else LONG_AGO
-    found = parse_timestamp(text)
-    if found is None:
-        raise UsageError(f"--since {text!r} is no date; give one such as 2026-01-31, or a number of days such as 30d")
-    return found
 
 
 def describe_nothing_read(places: int, skipped: Sequence[str], since: datetime | None) -> str:

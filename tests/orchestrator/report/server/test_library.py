@@ -209,6 +209,7 @@ def test_looks_at_a_large_running_sweep_are_the_rarer_the_more_they_cost(
 ) -> None:
     with writing(place):
         found = library.open_run(place.name)
+        assert found.look_cost_s == 0  # the first look reads all records, and delays no other one
         place.write_record(make_record(block=13))
         found.look_cost_s, found.looked_s = 0.1, time.monotonic() - 10.0
         found.refresh()
