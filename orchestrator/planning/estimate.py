@@ -4,12 +4,12 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.analysis.derivation.process import find_machine_type
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.model_files import is_opened_as_is
 from orchestrator.registry.modes import find_mode
 from schemas.event import PhaseName
 from schemas.job import Cell, Timing
+from schemas.machine_type import identify_type
 from schemas.models import ModelSource
 from schemas.record import Host, JobRecord
 
@@ -34,9 +34,9 @@ def seconds_by_mode(records: Iterable[JobRecord], host: Host | None) -> dict[str
 
     Those on machines of the host's type count; without a host, which is not known yet for nodes, those on any.
     """
-    took, machine = defaultdict(list), None if host is None else find_machine_type(host)
+    took, machine = defaultdict(list), None if host is None else identify_type(host)
     for record in records:
-        if machine is not None and find_machine_type(record.host) != machine:
+        if machine is not None and identify_type(record.host) != machine:
             continue
         is_fresh = record.report is not None and not record.report.forked
         if record.outcome == "measured" and record.outside is not None and is_fresh:
