@@ -28,9 +28,10 @@ class RunListing:
         """List the runs, the oldest first."""
         stamp = self._read_stamp()
         if stamp != self._stamp or not self._is_settled:
-            self._is_settled = time.time_ns() - stamp[1] > SETTLING_NS
-            self._stamp = stamp
+            is_settled = time.time_ns() - stamp[1] > SETTLING_NS
             self._list_folder()
+            # Last, for another thread that looks meanwhile.
+            self._stamp, self._is_settled = stamp, is_settled
         elif self._others:
             begun = self._divide(self._others)
             if begun:

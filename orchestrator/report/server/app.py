@@ -184,8 +184,8 @@ class Pages:
         It is made from the records: a page in the run's folder may be anybody's.
         """
         found = await self._work(self._library.open_run, request.path_params["run"])
-        make = functools.partial(render_page, found.run)
-        return await self._work_long(("report", found.place.name), found.read_stamp, make)
+        # Not of the results as they are now: the stamp must not be newer than what it stands for.
+        return await self._work_long(("report", found.place.name), found.read_stamp, lambda: render_page(found.run))
 
     async def show_job(self, request: Request) -> Response:
         """Show one job: its ending, its request, its measurements, and the end of its log."""
