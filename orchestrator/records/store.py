@@ -198,7 +198,9 @@ class Store:
 
     def find_open_log(self) -> Path | None:
         """Return the newest log of a job that has no record yet; None if each job has one."""
-        names = [path.name for path in self.jobs_folder.iterdir()]
+        names = list[str]()
+        with contextlib.suppress(OSError):
+            names = [path.name for path in self.jobs_folder.iterdir()]
         done = {
             name.removesuffix(".gz").removesuffix(".json") for name in names if name.endswith((".json", COMPRESSED))
         }

@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -353,6 +354,8 @@ def test_the_open_log_is_the_newest_without_a_record(
     assert run.find_open_log() == run.log_path(records[1].spec)
     for record in records:
         run.write_record(record)
+    assert run.find_open_log() is None
+    shutil.rmtree(run.jobs_folder)
     assert run.find_open_log() is None
 
 
