@@ -45,15 +45,18 @@ FRAMELESS: Final = {"Content-Security-Policy": "frame-ancestors 'none'"}
 # The cores of running sweeps are looked up so often, or less often where that takes long.
 CORES_S: Final = 3.0
 
+# A stream notices so often whether the server is ending: within the time that it is given for that.
+HEED_S: Final = 0.5
+
 PLAIN_COUNT: Final = re.compile("[0-9]{1,9}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def make_app(library: Library, token: str) -> Starlette:
-    """Return the application for the runs of one folder, behind its guard."""
-    pages = Pages(library)
+def make_app(library: Library, token: str, is_ending: Callable[[], bool] = lambda: False) -> Starlette:
+    """Return the application for the runs of one folder, behind its guard; streams end when the server is ending."""
+    pages = Pages(library, is_ending)
     routes = [
         Route("/", pages.show_runs),
         Route("/runs/{run}", pages.show_run),
@@ -104,8 +107,8 @@ class Pages:
     held by one thread at a time, so that a page of the second kind holds up none of the first.
     """
 
-    def __init__(self, library: Library) -> None:
-        self._library, self._templates = library, open_templates(PACKAGE)
+    def __init__(self, library: Library, is_ending: Callable[[], bool]) -> None:
+        self._library, self._templates, self._is_ending = library, open_templates(PACKAGE), is_ending
         self._live = dict[str, LiveParts]()
         self._costly = CostlyPages()
         self._lock, self._costly_lock = asyncio.Lock(), asyncio.Lock()
@@ -155,7 +158,7 @@ class Pages:
         live, sent = self._live.setdefault(name, LiveParts(self._fill_template)), ""
         live.viewers += 1
         try:
-            while True:
+            while not self._is_ending():
                 parts, has_ended = await self._work(self._look, live, name)
                 if has_ended:
                     yield f"event: ended\ndata: {parts}\n\n"
@@ -163,13 +166,19 @@ class Pages:
                 if parts != sent:
                     yield f"event: parts\ndata: {parts}\n\n"
                     sent = parts
-                await asyncio.sleep(LOOK_S)
+                await self._pause()
         except UsageError as error:  # its folder was removed or damaged
             yield f"event: gone\ndata: {json.dumps(to_printable(str(error)))}\n\n"
         finally:
             live.viewers -= 1
             if not live.viewers:
                 self._live.pop(name, None)
+
+    async def _pause(self) -> None:
+        """Wait for the next look, or for the end of the server."""
+        for _ in range(round(LOOK_S / HEED_S)):
+            if not self._is_ending():
+                await asyncio.sleep(HEED_S)
 
     def _look(self, live: LiveParts, name: str) -> tuple[str, bool]:
         found = self._library.open_run(name)
