@@ -307,7 +307,7 @@ def compare(
 def history(
     cell: Annotated[str | None, typer.Option(help="the cells to show, by a part of mode or computation")] = None,
     since: Annotated[
-        str | None, typer.Option(help="the first date, such as 2026-01-31, or a number of days: 30d")
+        str | None, typer.Option(help="the first date (local), days (30d), commit, or version (torch==2.13.0)")
     ] = None,
     page: Annotated[Path | None, typer.Option(help="also write a page for a browser to this file")] = None,
     runs: RUNS_OPTION = DEFAULT_RUNS,

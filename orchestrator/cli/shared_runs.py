@@ -29,7 +29,7 @@ from schemas.sweep import SweepSpec
 
 def run_shared_sweep(spec: SweepSpec, root: Path, wanted: OutputForms, command: Sequence[str]) -> ExitCode:
     """Run a sweep on several machines to its end, and show its results."""
-    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
+    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE), None)
     console, shared = Console(stderr=wanted.as_json), plan_shares(spec, known)
     began = datetime.now().astimezone()
     plain = make_manifest(shared.plan, fingerprint.take_fingerprint(), began, command, {})

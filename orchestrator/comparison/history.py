@@ -8,7 +8,8 @@ and only one point of each cell is kept.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,13 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.change_points import LEAST_SIDE, count_values_needed
 from orchestrator.analysis.statistics.intervals import median_interval
 from orchestrator.comparison.sides import to_content_key
+from orchestrator.comparison.since import LONG_AGO
 from orchestrator.comparison.steps import Panel, Point, RunFacts, Step, search_panel
 from orchestrator.errors import UsageError
 from orchestrator.records import store
 from orchestrator.records.labels import format_title, label_cells
 from orchestrator.records.store import Store
-from orchestrator.records.timestamps import parse_timestamp
+from orchestrator.records.timestamps import format_day, parse_timestamp
 from schemas.job import Cell
 from schemas.machine_type import MachineType
 
@@ -33,9 +35,6 @@ ALPHA: Final = 0.05
 # Without a choice of cells, those with fewer points have no history.
 LEAST_RUNS: Final = 2
 MAX_EXAMPLES: Final = 5
-
-# Before any run, for a run whose manifest has no valid time.
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,9 @@ class TypeHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The histories of all types of machines. `skipped` names runs and records that are left out, with the reasons."""
+    """The histories of all types of machines. `skipped` names runs that are left out, or of which records are, each
+    with the reasons.
+    """
 
     types: tuple[TypeHistory, ...]
     skipped: tuple[str, ...]
@@ -93,11 +94,18 @@ class SeriesByType:
 
 
 def trace_history(
-    root: Path, *, cell: str = "", since: datetime | None = None, alpha: float = ALPHA, links: bool = True
+    root: Path,
+    *,
+    cell: str = "",
+    key: str = "",
+    since: datetime | None = None,
+    alpha: float = ALPHA,
+    links: bool = True,
 ) -> History:
     """Read the runs of a folder that began at some time or later, and find the steps of their cells.
 
-    `cell` is a part of the label or title of the cells to show. Without it, cells with at least two points are shown.
+    `cell` is a part of the label or title of the cells to show, and `key` that of a single one (`map_series_keys`).
+    Without either, cells with at least two points are shown.
     With a chance of at most `alpha` in each type of machine, a step is found in some cell that has none. Without
     `links`, a run that a link leads to is none of the folder's.
 
@@ -110,26 +118,14 @@ def trace_history(
     read = read_series(places, since)
     if not read.runs:
         raise UsageError(describe_nothing_read(len(places), read.skipped, since))
-    types = tuple(trace_type(machine, runs, read.points[machine], cell, alpha) for machine, runs in read.runs.items())
+    types = tuple(
+        trace_type(machine, runs, read.points[machine], choose_cells(read.points[machine], cell, key), alpha)
+        for machine, runs in read.runs.items()
+    )
     shown = tuple(each for each in types if each.cells)
     if not shown:
-        raise UsageError(describe_no_cell(read, cell))
+        raise UsageError(describe_no_cell(read, cell or key))
     return History(types=shown, skipped=tuple(read.skipped), alpha=alpha)
-
-
-def parse_since(text: str, now: datetime) -> datetime:
-    """Parse an ISO 8601 date or time, or a number of days before now: `30d`.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    days = text.removesuffix("d")
-    if text.endswith("d") and days.isascii() and days.isdecimal() and len(days) <= 6:
-        return max(now - timedelta(days=int(days)), LONG_AGO) if int(days) < (now - LONG_AGO).days else LONG_AGO
-    found = parse_timestamp(text)
-    if found is None:
-        raise UsageError(f"--since {text!r} is no date; give one such as 2026-01-31, or a number of days such as 30d")
-    return found
 
 
 def describe_nothing_read(places: int, skipped: Sequence[str], since: datetime | None) -> str:
@@ -137,7 +133,7 @@ def describe_nothing_read(places: int, skipped: Sequence[str], since: datetime |
     # Without a limit in time, a run is used or named as skipped.
     if since is None or len(skipped) == places:
         return f"no run can be used: {skipped[0]}"
-    return f"none of {places} runs began on {since:%Y-%m-%d} or later; give an earlier --since"
+    return f"none of {places} runs began on {format_day(since)} or later; give an earlier --since"
 
 
 def describe_no_cell(read: SeriesByType, text: str) -> str:
@@ -186,7 +182,10 @@ def add_run(read: SeriesByType, place: Store, began: datetime) -> None:
     if run.mixed:
         read.skipped.append(f"{run.name} is MIXED: its parts were measured under different conditions")
         return
-    read.skipped.extend(f"{run.name}: {reason}" for reason in run.left_out)
+    if run.left_out:
+        more = len(run.left_out) - MAX_EXAMPLES
+        named = (*run.left_out[:MAX_EXAMPLES], *([f"and {more} more"] if more > 0 else ()))
+        read.skipped.append(f"{run.name}: {'; '.join(named)}")
     facts = make_facts(run, began)
     runs = read.runs.setdefault(run.machine_type, [])
     series = read.points.setdefault(run.machine_type, {})
@@ -211,14 +210,29 @@ def make_facts(run: Run, began: datetime) -> RunFacts:
 
 def read_points(run: Run, facts: RunFacts) -> Iterator[tuple[str, Point]]:
     """Yield the key of each measured cell with its point. Cells in several environments keep them in their keys."""
-    own = [cell for cell in run.manifest.cells if not cell.replica]
+    for cell, key, label in list_series(run.manifest.cells):
+        if point := make_point(run, facts, cell, label):
+            yield key, point
+
+
+def list_series(cells: Sequence[Cell]) -> Iterator[tuple[Cell, str, str]]:
+    """Yield the cells of a run that have histories, each with its content as text and its label."""
+    own = [cell for cell in cells if not cell.replica]
     keys, labels = [to_content_key(cell, ("code",)) for cell in own], label_cells(own)
     count = Counter(keys)
     for cell, key in zip(own, keys, strict=True):
         several = count[key] > 1
-        label = labels[cell.id] if several else cell.label
-        if point := make_point(run, facts, cell, label):
-            yield f"{key}@{cell.environment}" if several else key, point
+        yield cell, f"{key}@{cell.environment}" if several else key, labels[cell.id] if several else cell.label
+
+
+def map_series_keys(cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the key of the history of each cell of a run, by its id: the same in each run that has the cell."""
+    return {cell.id: hash_content(content) for cell, content, _ in list_series(cells)}
+
+
+def hash_content(content: str) -> str:
+    """Return the key of the history of a cell with this content."""
+    return sha256(content.encode()).hexdigest()[:16]
 
 
 def make_point(run: Run, facts: RunFacts, cell: Cell, label: str) -> Point | None:
@@ -236,14 +250,17 @@ def make_point(run: Run, facts: RunFacts, cell: Cell, label: str) -> Point | Non
 
 
 def trace_type(
-    machine: MachineType, runs: Sequence[RunFacts], series: Mapping[str, Mapping[int, Point]], text: str, alpha: float
+    machine: MachineType,
+    runs: Sequence[RunFacts],
+    series: Mapping[str, Mapping[int, Point]],
+    chosen: Sequence[str],
+    alpha: float,
 ) -> TypeHistory:
     """Find the steps of the chosen cells of one type of machine, as one family of tests."""
-    chosen = [key for key, points in series.items() if is_chosen(points, text)]
     # A cell with fewer points can make no alarm. If all have fewer, all of them will count when they have more.
     family = sum(len(series[key]) >= 2 * LEAST_SIDE for key in chosen) or len(chosen)
     level, panel = alpha / max(1, family), Panel(series)
-    needed, steps = count_values_needed(level), search_panel(series, level, alpha)
+    needed, steps = count_values_needed(level), search_panel(series, chosen, level, alpha)
     return TypeHistory(
         machine=machine,
         runs=tuple(runs),
@@ -252,9 +269,13 @@ def trace_type(
     )
 
 
-def is_chosen(points: Mapping[int, Point], text: str) -> bool:
-    """Return True if a cell is to be shown."""
-    return text.casefold() in name_series(points).casefold() if text else len(points) >= LEAST_RUNS
+def choose_cells(series: Mapping[str, Mapping[int, Point]], text: str, key: str) -> list[str]:
+    """Return the cells to show: the one with this key, those with this text in their names, or all with a history."""
+    if key:
+        return [content for content in series if hash_content(content) == key]
+    if text:
+        return [content for content, points in series.items() if text.casefold() in name_series(points).casefold()]
+    return [content for content, points in series.items() if len(points) >= LEAST_RUNS]
 
 
 def make_cell_history(panel: Panel, key: str, steps: tuple[Step, ...], needed: int | None) -> CellHistory:

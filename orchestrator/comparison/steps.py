@@ -6,9 +6,10 @@ further than the same runs move cells that did not change, by the rule of a comp
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from statistics import median
 from typing import Final, TypeAlias
 
@@ -117,16 +118,21 @@ class Panel:
 
         A new version of a framework moves all its cells. So cells of other frameworks are taken, if there are enough.
         """
-        runs = self.series[key].keys()
-        framework = next(iter(self.series[key].values())).cell.framework
-        every = [
-            other
-            for other, points in self.series.items()
-            if other != key and len(runs & points.keys()) >= COMMON_SHARE * len(runs)
-        ]
-        foreign = [other for other in every if next(iter(self.series[other].values())).cell.framework != framework]
-        chosen = foreign if len(foreign) >= FEWEST_OTHERS else every
-        return tuple(chosen[:MAX_OTHERS]) if len(chosen) >= FEWEST_OTHERS else ()
+        runs, framework = self.series[key].keys(), self._find_framework(key)
+        # Each generator ends as soon as enough are found, so that many cells do not wait for all others of them.
+        every = (other for other in self.series if other != key and self._has_most_of(other, runs))
+        others = (other for other in self.series if self._find_framework(other) != framework)
+        foreign = (other for other in others if self._has_most_of(other, runs))
+        for found in (tuple(islice(foreign, MAX_OTHERS)), tuple(islice(every, MAX_OTHERS))):
+            if len(found) >= FEWEST_OTHERS:
+                return found
+        return ()
+
+    def _find_framework(self, key: str) -> str:
+        return next(iter(self.series[key].values())).cell.framework
+
+    def _has_most_of(self, key: str, runs: Set[int]) -> bool:
+        return len(runs & self.series[key].keys()) >= COMMON_SHARE * len(runs)
 
     def get_witnessed_log(self, key: str, run: int) -> float:
         """Return the log floor of a cell in a run as if its known steps were none."""
@@ -159,11 +165,19 @@ class Panel:
         }
 
 
-def search_panel(series: Mapping[str, Mapping[int, Point]], level: float, alpha: float) -> dict[str, tuple[Step, ...]]:
-    """Find the steps of all cells. In another round, those that are claimed no longer blur what other cells show."""
+def search_panel(
+    series: Mapping[str, Mapping[int, Point]], chosen: Iterable[str], level: float, alpha: float
+) -> dict[str, tuple[Step, ...]]:
+    """Find the steps of the chosen cells, and of those that show what runs do to them.
+
+    In another round, steps that are claimed no longer blur what other cells show.
+    """
     panel, found = Panel(series), dict[str, tuple[Step, ...]]()
+    controls = {key: panel.choose_controls(key) for key in chosen}
+    shown = dict.fromkeys(other for each in controls.values() for other in each)
+    controls |= {key: panel.choose_controls(key) for key in shown if key not in controls}
     for _ in range(MAX_ROUNDS):
-        found = {key: find_steps(panel, key, panel.choose_controls(key), level, alpha) for key in series}
+        found = {key: find_steps(panel, key, others, level, alpha) for key, others in controls.items()}
         known = {key: collect_shifts(series[key], steps) for key, steps in found.items()}
         if list_places(known) == list_places(panel.shifts):
             break

@@ -1,10 +1,11 @@
 """Cache of the environments that are made here. No other module knows their paths.
 
-It is `$PLUMBLINE_HOME`, or else `plumbline` in the user's cache:
+In the user's folder (`files/cache_folder.py`):
 - `environments/<name>-<key>/` is an environment, complete only with `ready.json`. Its lock and log lie beside it.
 - `resolved/<name>-<request>.txt` is the first resolution of requirements.
 
-Beside them, others keep single files: the peak rates of the machine, the token of `serve`, and the script of pages.
+Beside them are the indexes of large runs, and single files: the peak rates of the machine, the token of `serve`, and
+the script of pages.
 """
 
 import contextlib
@@ -16,8 +17,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import platformdirs
-
 from orchestrator.errors import UsageError, check_utf8
 from orchestrator.files import lock
 from orchestrator.files.atomic import read_model, write_model, write_text
@@ -25,12 +24,6 @@ from schemas.environment import EnvironmentMarker
 
 MARKER = "ready.json"
 FOLDER_NAME = re.compile(r"(?P<name>.+)-(?P<key>[0-9a-f]{16})")
-
-
-def find_cache_folder() -> Path:
-    """Return the folder of this user's environments."""
-    said = os.environ.get("PLUMBLINE_HOME")
-    return Path(said).absolute() if said else platformdirs.user_cache_path("plumbline")
 
 
 def hash_texts(*parts: str) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.environments import interpreters
-from orchestrator.environments.cache import EnvironmentCache, find_cache_folder, hold_environments
+from orchestrator.environments.cache import EnvironmentCache, hold_environments
 from orchestrator.environments.definitions import EnvironmentDefinitions
 from orchestrator.environments.environment import Environment
 from orchestrator.errors import UsageError, check_utf8
+from orchestrator.files.cache_folder import find_cache_folder
 from orchestrator.registry.frameworks import load_frameworks
 from orchestrator.registry.modes import find_mode
 from schemas.catalog import WORKER_REQUIREMENTS, Framework

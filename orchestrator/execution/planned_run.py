@@ -10,12 +10,12 @@ from pathlib import Path
 from orchestrator.analysis.derivation.run_reader import index_records
 from orchestrator.analysis.run import Run
 from orchestrator.analysis.stopping import has_reached_goal
-from orchestrator.environments.cache import find_cache_folder
 from orchestrator.execution.keyboard import Keyboard
 from orchestrator.execution.peak_rates import PeakRates
 from orchestrator.execution.session import open_session
 from orchestrator.execution.sweep import Sweep
 from orchestrator.execution.sweep_events import SweepEvent
+from orchestrator.files.cache_folder import find_cache_folder
 from orchestrator.files.git import read_commit
 from orchestrator.machine import fingerprint
 from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE, seconds_by_mode
@@ -92,7 +92,8 @@ class PlannedRun:
         peaks.save()
         ended = self.manifest.model_copy(update={"stopped": stopped, "finished": not going.stopped_early})
         self.folder.write_manifest(ended)
-        index_records(self.folder, going.records)
+        if self.part is None:  # nobody reads the folder of a part
+            index_records(self.folder, going.records)
         return Run(name=self.folder.name, manifest=ended, records=tuple(going.records)), going.stopped_early
 
     def _is_enough(self, records: Sequence[JobRecord], block: int) -> bool:
@@ -108,7 +109,7 @@ def begin_run(
     Raises:
         UsageError: the folder cannot be created.
     """
-    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
+    known = seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE), machine)
     began = datetime.now().astimezone()
     return PlannedRun(
         folder=store.create_run(root, planned.spec.name, began),

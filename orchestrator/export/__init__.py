@@ -64,6 +64,14 @@ def convert_run(run: Run, name: str, per: Per | None) -> bytes:
     return DOCUMENTS[name](run)
 
 
+def list_advice(run: Run, name: str) -> list[str]:
+    """Return what a format has no field for and its reader must be told otherwise."""
+    if name != "bencher":
+        return []
+    testbed = run.machine_type.content_hash
+    return [f"bencher keeps machines apart by their testbed only; call it with --testbed {testbed}, the machine type"]
+
+
 def list_omitted_cells(run: Run, name: str) -> list[str]:
     """Describe the cells that a format omits, each with its outcome and reason."""
     if name not in WITHOUT_OUTCOMES:

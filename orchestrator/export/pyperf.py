@@ -15,6 +15,7 @@ from orchestrator.export.named import list_measured_results
 from orchestrator.format import to_printable
 from orchestrator.records.timestamps import parse_timestamp
 from schemas.event import Report
+from schemas.machine_type import identify_type
 from schemas.record import JobRecord
 
 Metadata: TypeAlias = dict[str, str | int | float]
@@ -56,6 +57,7 @@ def make_metadata(record: JobRecord, report: Report) -> Metadata:
     known: Metadata = {
         "loops": report.calls,
         "cpu_model_name": host.cpu,
+        "machine_type": identify_type(host).content_hash,
         "cpu_count": host.logical_cores or host.cores,
         "cpu_affinity": ",".join(map(str, record.spec.cpus)),
         "platform": host.system,

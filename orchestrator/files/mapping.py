@@ -3,17 +3,17 @@
 import mmap
 from pathlib import Path
 
-from orchestrator.files.atomic import open_regular
+from orchestrator.files.own_files import open_own
 
 
-def map_regular(path: Path) -> mmap.mmap:
-    """Map a regular file of a run into memory, where it takes none until it is looked at.
+def map_own(path: Path) -> mmap.mmap:
+    """Map a file that this user alone can have written into memory, where it takes none until it is looked at.
 
     Raises:
         OSError: there is no such file.
         ValueError: it is empty.
     """
-    with open_regular(path) as file:
+    with open_own(path) as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 

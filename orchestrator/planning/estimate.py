@@ -9,8 +9,9 @@ from orchestrator.registry.model_files import is_opened_as_is
 from orchestrator.registry.modes import find_mode
 from schemas.event import PhaseName
 from schemas.job import Cell, Timing
+from schemas.machine_type import identify_type
 from schemas.models import ModelSource
-from schemas.record import JobRecord
+from schemas.record import Host, JobRecord
 
 # The end of the label of a mode whose jobs load what is compiled.
 LOADED = " loaded"
@@ -28,10 +29,15 @@ ROUND_S = 1.3
 MAX_START_SHARE = 0.6
 
 
-def seconds_by_mode(records: Iterable[JobRecord]) -> dict[str, float]:
-    """Return the median duration of jobs that started fresh in seconds, by framework, mode and what they start from."""
-    took = defaultdict(list)
+def seconds_by_mode(records: Iterable[JobRecord], host: Host | None) -> dict[str, float]:
+    """Return the median duration of jobs that started fresh in seconds, by framework, mode and what they start from.
+
+    Those on machines of the host's type count; without a host, which is not known yet for nodes, those on any.
+    """
+    took, machine = defaultdict(list), None if host is None else identify_type(host)
     for record in records:
+        if machine is not None and identify_type(record.host) != machine:
+            continue
         is_fresh = record.report is not None and not record.report.forked
         if record.outcome == "measured" and record.outside is not None and is_fresh:
             assert record.report is not None

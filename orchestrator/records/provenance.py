@@ -60,9 +60,9 @@ def hash_code(source: Path) -> str:
 
 
 @functools.cache
-def hash_source(*folders: str) -> str:
-    """Return the same of the Python files in these folders of Plumbline's own source."""
-    return hash_files(SOURCE, [f"{folder}/**/*.py" for folder in folders])
+def hash_source(*patterns: str) -> str:
+    """Return the same of the files of Plumbline's own source that match any of these patterns."""
+    return hash_files(SOURCE, patterns)
 
 
 def hash_files(source: Path, patterns: Iterable[str]) -> str:

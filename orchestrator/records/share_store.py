@@ -208,10 +208,13 @@ def find_shares_folder(run: Store) -> Path:
 
 
 def list_attempts(run: Store) -> list[ShareStore]:
-    """List the attempts at the shares of a run, by number."""
+    """List the attempts at the shares of a run, by number, without those that a link leads to."""
     folder = find_shares_folder(run)
-    names = (path.name for path in folder.glob("*-*") if ATTEMPT_NAME.fullmatch(path.name) and path.is_dir())
-    return sorted((ShareStore(folder.joinpath(name)) for name in names), key=lambda each: each.number)
+    if folder.is_symlink():
+        return []
+    paths = (path for path in folder.glob("*-*") if ATTEMPT_NAME.fullmatch(path.name))
+    found = (ShareStore(path) for path in paths if path.is_dir() and not path.is_symlink())
+    return sorted(found, key=lambda each: each.number)
 
 
 def open_attempt(run: Store, share: int, attempt: int) -> ShareStore:
@@ -220,9 +223,17 @@ def open_attempt(run: Store, share: int, attempt: int) -> ShareStore:
 
 
 def locate_log(run: Store, record: JobRecord) -> Path:
-    """Return the path of a job's log, which stays in the folder of its share if another machine has run it."""
+    """Return the path of a job's log, which stays in the folder of its share if another machine has run it.
+
+    Raises:
+        UsageError: a link leads there.
+    """
     placed = record.placement
-    return (open_attempt(run, placed.share, placed.attempt).run if placed else run).log_path(record.spec)
+    log = (open_attempt(run, placed.share, placed.attempt).run if placed else run).log_path(record.spec)
+    for folder in log.relative_to(run.folder).parents:
+        if (place := run.folder.joinpath(folder)) != run.folder and place.is_symlink():
+            raise UsageError(f"{place} is a symbolic link, which no run contains; remove it")
+    return log
 
 
 def iterate_attempt_specs(run: Store) -> Iterator[tuple[ShareStore, ShareSpec]]:

@@ -5,8 +5,7 @@ A run is a folder `<time>-<name>` with `manifest.json`, `sweep.toml` and `report
 separate files. `artefacts/` has
 `<cell>.onnx`, or another suffix, which a cell's jobs load, and `<cell>.npz`, the expected results if an implementation
 computes them. Each stands beside the record and the log of the job that wrote it. `profiles/` has the traces of
-profiled cells with their records and logs. `.processes.arrow` is a table of what was derived of the records of a large
-run, and may be removed. `.lock` names the process that writes. Every file is written beside its
+profiled cells with their records and logs. `.lock` names the process that writes. Every file is written beside its
 place, flushed to disk and moved there, so a reader sees all of it or nothing.
 
 A run may come from an untrusted source. So no name in it leads out of its folder, no link is followed, and only regular
@@ -18,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -40,10 +39,12 @@ SWEEP_FILE = "sweep.toml"
 PAGE = "report.html"
 JOBS = "jobs"
 COMPRESSED = ".json.gz"
-INDEX = ".processes.arrow"
+LOG = ".stderr.log"
 
-# Of a file: its size, the times of its last change and of the last change of its entry, and its number.
+# Of a file: its size, the times of its last change and of the last change of its entry, and its number. No program can
+# set the third one, so a file whose content has changed has another stamp.
 Stamp = tuple[int, int, int, int]
+NO_STAMP: Stamp = (0, 0, 0, 0)
 
 # The folder of a job's files, by the kind of its purpose.
 FOLDERS = {"measure": "jobs", "export": "artefacts", "reference": "artefacts", "profile": "profiles"}
@@ -54,9 +55,10 @@ JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One run's folder."""
+    """One run's folder. `written` are the stamps of the records that were written by way of this value."""
 
     folder: Path
+    written: dict[str, Stamp] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -70,12 +72,16 @@ class Store:
 
     def log_path(self, spec: JobSpec) -> Path:
         """Return the path of a job's log, to which its framework prints."""
-        return self._job_path(spec, ".stderr.log")
+        return self._job_path(spec, LOG)
 
     def write_record(self, record: JobRecord) -> None:
         """Write one job's record."""
         suffix = ".record.json" if isinstance(record.spec.purpose, Profile) else ".json"
-        write_model(self._job_path(record.spec, suffix), record)
+        path = self._job_path(record.spec, suffix)
+        write_model(path, record)
+        if path.parent == self.jobs_folder:
+            # Taken now: whatever changes the file from here on shows in another stamp.
+            self.written[path.name] = read_stamp(path)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest, at the start of the run and again at its end."""
@@ -94,13 +100,14 @@ class Store:
         """Read the manifest."""
         return read_model(self.folder / MANIFEST, Manifest)
 
-    def read_manifest_stamp(self) -> tuple[int, int]:
-        """Return when the manifest was last written, in nanoseconds, and its size: another one for each content."""
-        try:
-            said = (self.folder / "manifest.json").stat(follow_symlinks=False)
-        except OSError:
-            return (0, 0)
-        return (said.st_mtime_ns, said.st_size)
+    def read_manifest_stamp(self) -> Stamp:
+        """Return the stamp of the manifest."""
+        return read_stamp(self.folder / MANIFEST)
+
+    def read_stamps(self) -> tuple[Stamp, int]:
+        """Return what changes with the manifest or with any record."""
+        records = {} if self.jobs_folder.is_symlink() else self.list_record_stamps()
+        return self.read_manifest_stamp(), hash(tuple(records.items()))
 
     @property
     def page_path(self) -> Path:
@@ -160,13 +167,8 @@ class Store:
         """List the files of the records of all jobs that measure, by name."""
         return [self.jobs_folder / name for name in self.list_record_stamps()]
 
-    @property
-    def index_path(self) -> Path:
-        """The path of the table of what was derived of the records, which can always be made again from them."""
-        return self.folder / INDEX
-
     def list_record_stamps(self) -> dict[str, Stamp]:
-        """Return the files of all records by name, each with what changes whenever its content does."""
+        """Return the files of all records by name, each with its stamp."""
         found = dict[str, Stamp]()
         if self.jobs_folder.is_symlink():
             raise UsageError(f"{self.jobs_folder} is a symbolic link, which no run contains; remove it")
@@ -174,14 +176,17 @@ class Store:
             for entry in entries:
                 if entry.name.endswith((".json", COMPRESSED)) and not entry.name.startswith("."):
                     with contextlib.suppress(OSError):  # removed since the folder was listed
-                        said = entry.stat(follow_symlinks=False)
-                        found[entry.name] = (said.st_size, said.st_mtime_ns, said.st_ctime_ns, said.st_ino)
+                        found[entry.name] = make_stamp(entry.stat(follow_symlinks=False))
         return dict(sorted(found.items()))
 
     def find_writer(self) -> int | None:
         """Return the process that writes to this run, as its lock names it; None if it has ended, or there is none."""
+        path = self.folder / ".lock"
         try:
-            with open_regular(self.folder / ".lock") as file:
+            # An orderly end leaves it empty, which is quicker to see than to read.
+            if not path.stat(follow_symlinks=False).st_size:
+                return None
+            with open_regular(path) as file:
                 note = file.read(MAX_NOTE_BYTES).decode(errors="replace")
         except OSError:
             return None
@@ -189,13 +194,18 @@ class Store:
         if not re.fullmatch(r"[1-9][0-9]{0,9}", pid) or not is_alive(int(pid)):
             return None
         # A note may be left by a process that was killed, and its number may be another one's by now.
-        return int(pid) if is_locked(self.folder / ".lock") else None
+        return int(pid) if is_locked(path) else None
 
     def find_open_log(self) -> Path | None:
         """Return the newest log of a job that has no record yet; None if each job has one."""
-        done = {path.stem for path in self.list_record_files()}
-        logs = self.jobs_folder.glob("*.stderr.log")
-        return max((path for path in logs if log_stem(path) not in done), key=read_mtime_ns, default=None)
+        names = list[str]()
+        with contextlib.suppress(OSError):
+            names = [path.name for path in self.jobs_folder.iterdir()]
+        done = {
+            name.removesuffix(".gz").removesuffix(".json") for name in names if name.endswith((".json", COMPRESSED))
+        }
+        logs = [name for name in names if name.endswith(LOG) and name.removesuffix(LOG) not in done]
+        return max(map(self.jobs_folder.joinpath, logs), key=read_mtime_ns, default=None)
 
     def artefact_path(self, cell: Cell, suffix: str) -> Path:
         """Return the path of the artefact that a cell's jobs load, and make its folder."""
@@ -256,7 +266,19 @@ def format_job_name(block: int, cell_id: str, attempt: int) -> str:
 
 def log_stem(path: Path) -> str:
     """Return the name of the job to which a log belongs."""
-    return path.name.removesuffix(".stderr.log")
+    return path.name.removesuffix(LOG)
+
+
+def read_stamp(path: Path) -> Stamp:
+    """Return the stamp of a file; that of none if it is gone."""
+    with contextlib.suppress(OSError):
+        return make_stamp(path.stat(follow_symlinks=False))
+    return NO_STAMP
+
+
+def make_stamp(status: os.stat_result) -> Stamp:
+    """Return the stamp of a file with this status."""
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def read_mtime_ns(path: Path) -> int:
@@ -329,10 +351,18 @@ def open_listed(root: Path, name: str) -> Store:
     Raises:
         UsageError: there is no such run.
     """
-    for place in list_own_stores(root):
-        if place.name == name:
-            return place
+    # Not by listing the folder, which may have thousands of runs.
+    if Path(name).parts == (name,) and name != ".." and "\0" not in name and is_own_run(root / name):
+        return Store(root / name)
     raise UsageError(f"there is no run {name!r} in {root}")
+
+
+def is_own_run(folder: Path) -> bool:
+    """Return whether a folder is a run, and no link to one."""
+    try:
+        return (folder / MANIFEST).is_file() and not folder.is_symlink()
+    except OSError:  # a name that is too long, or a folder that nobody may read
+        return False
 
 
 def list_runs(root: Path) -> list[str]:

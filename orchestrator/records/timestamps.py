@@ -9,3 +9,10 @@ def parse_timestamp(text: str) -> datetime | None:
     with contextlib.suppress(ValueError, OverflowError, OSError):
         return datetime.fromisoformat(text).astimezone(UTC)
     return None
+
+
+def format_day(moment: datetime) -> str:
+    """Return the date of a moment on this machine's clock, as a user gives it and as the names of runs have it."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        moment = moment.astimezone()
+    return f"{moment:%Y-%m-%d}"

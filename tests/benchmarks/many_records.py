@@ -3,8 +3,10 @@
     python -m tests.benchmarks.many_records 1000 10000 100000
 
 For each number of records, a run is made whose cells are in groups of five: in each, the second mode is 3 % slower than
-the first, the third as fast, the fourth twice and the fifth ten times as slow. Each step is a process of its own, so
-that its time and its memory are its own; a table has both, and the number of pairs whose verdict is the known one.
+the first, the third as fast, the fourth twice and the fifth ten times as slow. For the history, as many records are in
+twenty daily runs, and from the eleventh on the third mode of each group is a fifth slower. Each step is a process of
+its own, so that its time and its memory are its own; a table has both, the number of pairs whose verdict is the known
+one, and the number of modes whose step was found at its run.
 """
 
 import argparse
@@ -28,10 +30,11 @@ from rich.table import Table
 
 from orchestrator.analysis.run import Run
 from orchestrator.cli.app import main as run_command
-from orchestrator.comparison.history import read_series
+from orchestrator.comparison.history import trace_history
 from orchestrator.execution.job_summary import add_summary
 from orchestrator.records import store
 from orchestrator.records.store import Store, job_name
+from orchestrator.report.page.vega import bundle_vega
 from schemas.event import Report
 from schemas.job import Cell, JobSpec
 from schemas.record import Host, JobRecord, Manifest
@@ -41,6 +44,14 @@ BLOCKS: Final = 20
 SAMPLES: Final = 100
 CALL_NS: Final = 50_000.0
 NOISE: Final = 0.002
+
+# Runs of a history, the number of those before the step, the step, and the mode that has it.
+DAYS: Final = 20
+STEP_DAY: Final = 10
+STEP: Final = 1.2
+STEPPED: Final = "torch:script"
+# So many cells in each run of a history at most: of more than about 400 no step can be found.
+MAX_HISTORY_CELLS: Final = 200
 
 # The modes of a group with their times relative to the first, and the verdict of each against the first.
 TRUTH: Final[Mapping[str, tuple[float, str]]] = {
@@ -63,16 +74,16 @@ class Cost:
     said: str
 
 
-def make_run(root: Path, records: int) -> Store:
+def make_run(root: Path, records: int, blocks: int = BLOCKS, day: int = 0) -> Store:
     """Make a run of about so many records, each with as many samples and laps as a real process has."""
-    rng = random.Random(records)
-    cells = [*list_cells(records // BLOCKS)]
-    place = store.create_run(root, f"of-{records}", NOON)
+    rng, began = random.Random(records + day), NOON + timedelta(days=day)
+    cells = [*list_cells(records // blocks)]
+    place = store.create_run(root, f"of-{records}", began)
     place.write_manifest(
         Manifest.model_validate(
             {
                 "name": f"of-{records}",
-                "started": NOON.isoformat(),
+                "started": began.isoformat(),
                 "command": (),
                 "sweep": {},
                 "seed": 1,
@@ -83,12 +94,20 @@ def make_run(root: Path, records: int) -> Store:
             }
         )
     )
-    for number, (block, cell) in enumerate((block, cell) for block in range(1, BLOCKS + 1) for cell in cells):
-        record = make_record(rng, cell, block, number)
+    for number, (block, cell) in enumerate((block, cell) for block in range(1, blocks + 1) for cell in cells):
+        record = make_record(rng, cell, block, number, STEP if cell.label == STEPPED and day >= STEP_DAY else 1.0)
         # Not by the store, which flushes each to disk.
         path = place.jobs_folder.joinpath(f"{job_name(record.spec)}.json")
         path.write_text(add_summary(record).model_dump_json(indent=1))
     return place
+
+
+def make_history(root: Path, records: int) -> Path:
+    """Make a folder of daily runs of about so many records together."""
+    each = records // DAYS
+    for day in range(DAYS):
+        make_run(root, each, max(10, each // MAX_HISTORY_CELLS), day)
+    return root
 
 
 def list_cells(number: int) -> Iterator[Cell]:
@@ -99,9 +118,9 @@ def list_cells(number: int) -> Iterator[Cell]:
             yield Cell(framework=framework, mode=mode, workload="mlp", parameters={"depth": group + 1})
 
 
-def make_record(rng: random.Random, cell: Cell, block: int, number: int) -> JobRecord:
-    """Return the record of one process of a cell."""
-    floor_ns = CALL_NS * TRUTH[cell.label][0] * (1 + rng.gauss(0, NOISE))
+def make_record(rng: random.Random, cell: Cell, block: int, number: int, factor: float = 1.0) -> JobRecord:
+    """Return the record of one process of a cell, which takes so many times as long as it is due to."""
+    floor_ns = CALL_NS * TRUTH[cell.label][0] * factor * (1 + rng.gauss(0, NOISE))
     calls = max(1, round(1e6 / floor_ns))
     samples = tuple(round(calls * floor_ns * (1 + rng.expovariate(50))) for _ in range(SAMPLES))
     warmup = tuple((2**lap, round(2**lap * floor_ns * (1 + 5 / (1 + lap)))) for lap in range(12))
@@ -164,11 +183,25 @@ def make_check(rng: random.Random, number: int) -> Mapping[str, object]:
     }
 
 
-def count_right(place: Store) -> str:
+def load_run(folder: Path) -> int:
+    """Read a run, and return the number of its processes."""
+    return len(Run.from_store(Store(folder)).processes)
+
+
+def count_right(folder: Path) -> str:
     """Conclude a run, and return how many of its pairs have the known verdict."""
-    run = Run.from_store(place)
+    run = Run.from_store(Store(folder))
     due = [(pair, TRUTH[pair.cell][1]) for pair in run.comparisons if pair.baseline == "torch:eager"]
     return f"{sum(pair.verdict == verdict for pair, verdict in due)} of {len(due)}"
+
+
+def count_steps(root: Path) -> str:
+    """Search a folder of runs for steps; return how many were found where they are, and how many elsewhere."""
+    cells = [cell for each in trace_history(root).types for cell in each.cells]
+    found = [(cell.label, step.after.run.began) for cell in cells for step in cell.claimed]
+    due = sum(cell.label == STEPPED for cell in cells)
+    right = found.count((STEPPED, NOON + timedelta(days=STEP_DAY)))
+    return f"{right} of {due}, {len(found) - right} elsewhere"
 
 
 def call_command(*arguments: str) -> None:
@@ -186,21 +219,24 @@ def call_command(*arguments: str) -> None:
                 raise
 
 
-# The first step derives what the others look up.
-STEPS: Final[Mapping[str, Callable[[Store], object]]] = {
-    "derive": lambda place: len(Run.from_store(place).processes),
-    "load": lambda place: len(Run.from_store(place).processes),
+# The first step of each derives what the others look up.
+STEPS: Final[Mapping[str, Callable[[Path], object]]] = {
+    "derive": load_run,
+    "load": load_run,
     "conclude": count_right,
-    "show": lambda place: call_command("show", str(place.folder)),
-    "page": lambda place: call_command("report", str(place.folder)),
-    "export": lambda place: call_command("export", str(place.folder), "--format", "csv", "--per", "job"),
-    "history": lambda place: len(read_series([place], None).points),
+    "show": lambda folder: call_command("show", str(folder)),
+    "page": lambda folder: call_command("report", str(folder)),
+    "export": lambda folder: call_command("export", str(folder), "--format", "csv", "--per", "job"),
+}
+STEPS_OF_HISTORY: Final[Mapping[str, Callable[[Path], object]]] = {
+    "history, derived": count_steps,
+    "history": count_steps,
 }
 
 
-def measure_step(place: Store, step: str) -> Cost:
+def measure_step(folder: Path, step: str) -> Cost:
     """Run a step in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.many_records", "--step", step, str(place.folder)]
+    command = [sys.executable, "-m", "tests.benchmarks.many_records", "--step", step, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -208,35 +244,55 @@ def measure_step(place: Store, step: str) -> Cost:
 def run_step(step: str, folder: Path) -> None:
     """Run a step here, and print what it took."""
     began_s = time.perf_counter()
-    said = STEPS[step](Store(folder))
+    said = {**STEPS, **STEPS_OF_HISTORY}[step](folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     print(json.dumps({"seconds": time.perf_counter() - began_s, "peak_bytes": peak, "said": str(said or "")}))
 
 
 def build_table(found: Mapping[int, Mapping[str, Cost]]) -> Table:
     """Return the table of all numbers of records and all steps."""
-    drawn = Table("records", *STEPS, "right verdicts")
-    for records, costs in found.items():
-        texts = [f"{cost.seconds:.1f} s, {cost.peak_bytes / 1e6:.0f} MB" for cost in costs.values()]
-        drawn.add_row(f"{records:,}", *texts, costs["conclude"].said)
+    drawn = Table("step", *(f"{records:,} records" for records in found))
+    for step in (*STEPS, *STEPS_OF_HISTORY):
+        costs = [each[step] for each in found.values()]
+        drawn.add_row(step, *(f"{cost.seconds:.1f} s, {cost.peak_bytes / 1e6:.0f} MB" for cost in costs))
+    for title, step in (("right verdicts", "conclude"), ("steps found", "history")):
+        drawn.add_row(title, *(each[step].said for each in found.values()))
     return drawn
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the runs, measure every step of each, and print a table."""
     parser = argparse.ArgumentParser(description="Print what runs of very many records take.")
-    parser.add_argument("--step", choices=[*STEPS], help="run one step on the run of this folder, and print its cost")
+    parser.add_argument(
+        "--step", choices=[*STEPS, *STEPS_OF_HISTORY], help="run one step on the run of this folder, and print its cost"
+    )
     parser.add_argument("asked", nargs="+", help="numbers of records; with --step, the folder of a run")
     said = parser.parse_args(arguments)
     if said.step:
         run_step(said.step, Path(said.asked[0]))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        found = {}
-        for records in map(int, said.asked):
-            place = make_run(Path(folder), records)
-            found[records] = {step: measure_step(place, step) for step in STEPS}
-        Console().print(f"load at the end: {os.getloadavg()[0]:.1f}", build_table(found))
+    found = {}
+    for records in map(int, said.asked):
+        with tempfile.TemporaryDirectory() as folder, use_own_cache(Path(folder, "home")):
+            run = make_run(Path(folder, "runs"), records).folder
+            found[records] = {step: measure_step(run, step) for step in STEPS}
+            root = make_history(Path(folder, "history"), records)
+            found[records] |= {step: measure_step(root, step) for step in STEPS_OF_HISTORY}
+        Console().print(f"load: {os.getloadavg()[0]:.1f}", build_table(found))
+
+
+@contextlib.contextmanager
+def use_own_cache(folder: Path) -> Iterator[None]:
+    """Keep indexes in a folder that goes with the runs."""
+    before = os.environ.get("PLUMBLINE_HOME")
+    os.environ["PLUMBLINE_HOME"] = str(folder)
+    bundle_vega()  # kept there for all pages
+    try:
+        yield
+    finally:
+        del os.environ["PLUMBLINE_HOME"]
+        if before is not None:
+            os.environ["PLUMBLINE_HOME"] = before
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The index of a large run: a table of what was derived of its records, so that nobody derives it twice.
 
 It is a file of Apache Arrow, which is mapped into memory: long columns take none until they are looked at. A row holds
-while its record's file is the same, and the code of the analysis too. So no row is ever trusted over its record, and
-the file may be removed at any time. Without the library, or in a folder that cannot be written to, there is no index.
+while its record's file is the same, and the code of the analysis too. The file is this user's own, so no row is ever
+trusted over its record, and it may be removed at any time. Without the library, or where nothing can be kept, there is
+no index.
 """
 
 import math
@@ -23,8 +24,8 @@ from orchestrator.analysis.derivation.generation import LoopCalls
 from orchestrator.analysis.derivation.process import NONE_SKETCHED as EMPTY
 from orchestrator.analysis.derivation.process import Figures, Process, StoredText, Text
 from orchestrator.analysis.derivation.throughput import ServedClients
-from orchestrator.files.atomic import write_file
-from orchestrator.files.mapping import forget_pages, map_regular
+from orchestrator.files.mapping import forget_pages
+from orchestrator.records.index_cache import keep_index, map_index
 from orchestrator.records.provenance import hash_source
 from orchestrator.records.store import Stamp, Store
 from schemas.artefact import Artefact
@@ -83,6 +84,19 @@ STAMP_FIELDS: Final = ("size", "mtime_ns", "ctime_ns", "inode")
 MEASURED: Final = "has_figures"
 VERSION: Final = b"derivation"
 
+# The files that decide what a row says of a record: those that read it, and those that derive.
+DERIVING_FILES: Final = (
+    "orchestrator/analysis/derivation/**/*.py",
+    "orchestrator/analysis/statistics/**/*.py",
+    "orchestrator/records/*.py",
+    "orchestrator/files/*.py",
+    "orchestrator/errors.py",
+    "schemas/**/*.py",
+)
+
+# The errors of a library that is given what is no table of ours, or a number that no column holds.
+UNFIT: Final = (OSError, LookupError, TypeError, ValueError, OverflowError, NotImplementedError, pa.ArrowException)
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -115,7 +129,7 @@ CODECS: Final[Mapping[str, Codec]] = {
 
 def hash_derivation() -> str:
     """Return the hash of the code that derives processes from records: with other code, they are derived anew."""
-    return hash_source("orchestrator/analysis/derivation", "orchestrator/analysis/statistics", "schemas")
+    return hash_source(*DERIVING_FILES)
 
 
 def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
@@ -124,15 +138,17 @@ def read_index(store: Store, stamps: Mapping[str, Stamp]) -> dict[str, Process]:
     `stamps` are those of the records as they are now. An index that cannot be read counts as absent.
     """
     try:
-        mapped = map_regular(store.index_path)
-        table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
-        if not table.schema.equals(make_table([], []).schema, check_metadata=True):
+        mapped = map_index(store)
+        reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped)))
+        # Before anything else is read: only a table of ours has this schema, and none of ours is compressed.
+        if not reader.schema.equals(make_table([], []).schema, check_metadata=True):
             return {}
-        # A run may come from anybody, and its offsets must not lead out of its columns.
+        table = reader.read_all()
+        # A disk may damage it, and its offsets must not lead out of its columns.
         table.validate(full=True)
         rows = read_rows(table.combine_chunks(), stamps, partial(forget_pages, mapped))
         return {process.file: process for process in rows}
-    except (OSError, LookupError, TypeError, ValueError, NotImplementedError):  # Arrow's own errors are among these
+    except UNFIT:
         return {}
 
 
@@ -216,8 +232,8 @@ def write_index(store: Store, processes: Sequence[Process], stamps: Mapping[str,
             with pa.ipc.new_file(file, table.schema) as writer:
                 writer.write_table(table)
 
-        write_file(store.index_path, write)
-    except (OSError, ValueError):
+        keep_index(store, write)
+    except UNFIT:
         return
 
 

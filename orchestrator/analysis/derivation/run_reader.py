@@ -32,7 +32,8 @@ class RunReader:
     def refresh(self) -> bool:
         """Evaluate the records that are new or have changed; return whether there were any.
 
-        Those of a large run are looked up in its index first, and the index is written anew.
+        Those of a large run are looked up in its index first, and the index is written anew. A stamp is taken before
+        its record is read: one that changes in between is read again.
         """
         stamps = self.place.list_record_stamps()
         if stamps == self._stamps:
@@ -64,6 +65,8 @@ class RunReader:
             return make_process(store.read_record(path), name)
         except UsageError as error:
             return str(error).replace(str(path), name)
+        except (ArithmeticError, ValueError) as error:
+            return f"{name} has numbers that nothing can be derived of ({error})"
 
 
 @contextmanager
@@ -79,10 +82,13 @@ def pause_collector() -> Iterator[None]:
 
 
 def index_records(place: store.Store, records: Iterable[JobRecord]) -> None:
-    """Write the index of a large run whose records are still in memory, so that nobody needs to read them for it."""
-    stamps = place.list_record_stamps()
-    if len(stamps) >= LEAST_INDEXED and (index := import_index()):
-        index.write_index(place, [each for each in derive_processes(records) if each.file in stamps], stamps)
+    """Write the index of a large run whose records are still in memory, so that nobody needs to read them for it.
+
+    It has those that were written by way of this store: their stamps are those of what is in memory.
+    """
+    if len(place.written) >= LEAST_INDEXED and (index := import_index()):
+        processes = [each for each in derive_processes(records) if each.file in place.written]
+        index.write_index(place, processes, place.written)
 
 
 def import_index() -> ModuleType | None:

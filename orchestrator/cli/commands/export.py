@@ -19,6 +19,8 @@ def export_run(root: Path, name: str, form: str, per: Per | None, output: Path |
     for sentence in describe_skipped(run.left_out):
         print_line(Console(stderr=True), sentence)
     content = export.convert_run(run, form, per)
+    for line in export.list_advice(run, form):
+        print_line(Console(stderr=True), to_printable(line))
     for line in export.list_omitted_cells(run, form):
         print_line(Console(stderr=True), to_printable(f"left out, because it has no time: {line}"))
     if output is not None:

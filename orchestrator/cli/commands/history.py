@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.cli.output import print_json, print_line, write_file
-from orchestrator.comparison.history import parse_since, trace_history
+from orchestrator.comparison.history import trace_history
+from orchestrator.comparison.since import find_since
 from orchestrator.errors import UsageError
 from orchestrator.format import to_printable
 from orchestrator.report.history.document import build_history_document
@@ -16,7 +17,7 @@ from orchestrator.report.page.history import render_history_page
 
 def show_histories(root: Path, cell: str | None, since: str | None, page: Path | None, *, as_json: bool) -> None:
     """Show the history of the chosen cells, and write it as a page if one is named."""
-    began = None if since is None else parse_since(since, datetime.now(UTC))
+    began = None if since is None else find_since(root, since, datetime.now(UTC))
     found = trace_history(root, cell=cell or "", since=began)
     if page is not None:
         try:

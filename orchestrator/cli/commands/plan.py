@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.cli.output import print_json
-from orchestrator.machine import affinity
+from orchestrator.machine import affinity, fingerprint
 from orchestrator.planning import estimate
 from orchestrator.planning import plan as planning
 from orchestrator.planning.estimate import MAX_RECORDS_FOR_ESTIMATE
@@ -19,7 +19,8 @@ from orchestrator.report import plan
 def show_plan(request: Mapping[str, Any], root: Path, *, as_json: bool) -> None:
     """Show what a sweep would run."""
     spec, layout = validate_sweep(request), None
-    known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE))
+    host = None if spec.is_shared_out else fingerprint.take_fingerprint()
+    known = estimate.seconds_by_mode(store.read_recent(root, MAX_RECORDS_FOR_ESTIMATE), host)
     if spec.is_shared_out:
         from orchestrator.cli.shared_plan import plan_shares
 

@@ -83,7 +83,7 @@ def continue_run(
         return Run(name=run.name, manifest=manifest, records=tuple(records)), False
     mixed = tuple(dict.fromkeys([*manifest.mixed, *changed]))
     manifest = manifest.model_copy(update={"stopped": "", "finished": False, "mixed": mixed})
-    known, before = estimate.seconds_by_mode(records), manifest.cores
+    known, before = estimate.seconds_by_mode(records, machine), manifest.cores
     with claim_for_plan(planned, machine, run.folder.parent, console, wait=wait, preferred=before) as claim:
         print_line(console, claim.doubt)
         if before and sorted(before) != sorted(claim.cores):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from orchestrator.environments.cache import find_cache_folder
 from orchestrator.errors import UsageError
+from orchestrator.files.cache_folder import find_cache_folder
 
 
 def serve_folder(root: Path, port: int) -> None:

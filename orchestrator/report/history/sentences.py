@@ -6,6 +6,7 @@ from orchestrator.comparison.history import CellHistory, History, TypeHistory
 from orchestrator.comparison.run_effects import ASSUMED_SPREAD
 from orchestrator.comparison.steps import Point, Step
 from orchestrator.format import format_ratio, format_ratio_range, to_printable
+from orchestrator.records.timestamps import format_day
 from orchestrator.registry.frameworks import load_frameworks
 
 # The number of differences that are named at one step. A JSON document has them all.
@@ -19,7 +20,7 @@ NOTHING_DIFFERS = "nothing that is recorded differs between these two runs"
 
 def describe_type(history: TypeHistory) -> str:
     """Return the machine, and the number and the time of its runs."""
-    first, last = (f"{run.began:%Y-%m-%d}" for run in (history.runs[0], history.runs[-1]))
+    first, last = (format_day(run.began) for run in (history.runs[0], history.runs[-1]))
     span = first if first == last else f"{first} to {last}"
     return to_printable(f"{history.machine.label}: {count_runs(len(history.runs))}, {span}")
 
@@ -133,7 +134,10 @@ def describe_rate(history: TypeHistory, alpha: float) -> Iterator[str]:
     """Yield the rate of false alarms."""
     if any(cell.is_searched for cell in history.cells):
         some = "" if len(history.cells) == 1 else f" in any of {count_cells(len(history.cells))}"
-        yield f"If nothing changed, the chance of a step{some} is at most {100 * alpha:g} %."
+        yield (
+            f"If nothing changed, the chance of a step{some} is at most {100 * alpha:g} % in one look at one machine's "
+            "table. Looks after every run show one more often."
+        )
 
 
 def describe_skipped(history: History) -> list[str]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from orchestrator.comparison.history import CellHistory, History, TypeHistory
 from orchestrator.comparison.steps import Point, Step
 from orchestrator.format import fold_label, format_duration, format_ratio, format_ratio_range, to_printable
+from orchestrator.records.timestamps import format_day
 from orchestrator.report.history.sentences import (
     count_runs,
     describe_history,
@@ -70,7 +71,7 @@ def format_latest_step(cell: CellHistory) -> str:
     """Return the size and the date of the latest step; a dash without any, and empty if none can be found."""
     if cell.claimed:
         step = cell.claimed[-1]
-        return f"{format_ratio(step.observed.estimate)} on {step.after.run.began:%Y-%m-%d}"
+        return f"{format_ratio(step.observed.estimate)} on {format_day(step.after.run.began)}"
     return "–" if cell.is_searched else ""
 
 
@@ -102,7 +103,7 @@ def format_point(point: Point) -> tuple[str, ...]:
         map(
             to_printable,
             (
-                f"{point.run.began:%Y-%m-%d} {point.run.name}",
+                f"{format_day(point.run.began)} {point.run.name}",
                 format_duration(point.floor_ns.estimate),
                 f"{format_duration(low)} to {format_duration(high)}" if known else "",
                 format_version(point),

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.environments.cache import find_cache_folder
-from orchestrator.files.own_text import read_own_text, write_own_text
+from orchestrator.files.cache_folder import find_cache_folder
+from orchestrator.files.own_files import read_own_text, write_own_text
 from orchestrator.report.page.charts import (
     Spec,
     cost,

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.errors import UsageError
-from orchestrator.files.own_text import read_own_text, write_own_text
+from orchestrator.files.own_files import read_own_text, write_own_text
 from orchestrator.format import to_printable
 
 KEPT_IN: Final = "serve.token"

@@ -48,7 +48,7 @@ class LiveParts:
         if state[:2] != self._shown[:2]:
             self.parts["results"] = self.render("results.html", {"results": views.build_results(found.run)})
         if state != self._shown:
-            jobs = [*views.list_jobs(found.reader.processes)]
+            jobs = views.list_jobs(found.reader.processes)
             self.parts["jobs"] = self.render("jobs.html", {"run": found.place.name, "jobs": jobs})
         self._shown = state
         progress = views.build_progress(found, datetime.now().astimezone())

@@ -30,7 +30,7 @@ def serve_runs(root: Path, port: int, cache: Path, announce: Callable[[str], Non
         raise UsageError(f"there is no folder {root}; name the one that holds the runs with --runs")
     token = load_token(cache)
     config = uvicorn.Config(
-        make_app(Library(root), token),
+        make_app(Library(root), token, lambda: server.should_exit),
         access_log=False,
         log_level="error",
         server_header=False,

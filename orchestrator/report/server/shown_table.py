@@ -8,10 +8,10 @@ from dataclasses import dataclass
 class ShownTable:
     """A table: its caption, its headings, and its rows of texts, whose first cell names the row.
 
-    `modes` are those whose history can be asked for.
+    `modes` are those whose history can be asked for, each with the key of that.
     """
 
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
-    modes: Sequence[str] = ()
+    modes: Sequence[tuple[str, str]] = ()

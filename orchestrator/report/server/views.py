@@ -1,6 +1,6 @@
 """The content of the server's pages, as texts and tables: the words of the terminal, in the columns of a page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -12,6 +12,7 @@ from orchestrator.analysis.nodes.comparison import NodesResult
 from orchestrator.analysis.results import Group
 from orchestrator.analysis.run import Run
 from orchestrator.comparison.compare import Compared
+from orchestrator.comparison.history import map_series_keys
 from orchestrator.format import format_duration
 from orchestrator.records.labels import format_title
 from orchestrator.records.store import log_stem
@@ -37,6 +38,9 @@ from schemas.record import JobRecord
 GROUP_HEADINGS: Final = ("mode", "time per call", "ratio to baseline (95 % interval)", "rank", "first result", "n")
 CHANGE_HEADINGS: Final = ("mode", "A / B", "n", "B over A (95 % interval)", "memory")
 VERDICT: Final = "verdict"
+
+# Jobs on one page, and in each message about a running sweep.
+MAX_JOBS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,38 @@ class JobRow:
     is_bad: bool
 
 
+@dataclass(frozen=True, slots=True)
+class JobRows:
+    """Some jobs of a run in a row, the newest first. `newer` is the number of those before them."""
+
+    total: int
+    newer: int
+    rows: Sequence[JobRow]
+
+    @property
+    def last(self) -> int:
+        """The number of jobs up to the last of them."""
+        return self.newer + len(self.rows)
+
+    @property
+    def before(self) -> int:
+        """The number of jobs before the next newer page."""
+        return max(0, self.newer - MAX_JOBS)
+
+    @property
+    def caption(self) -> str:
+        """What the rows are, in words."""
+        counted = f"{self.total:,} job{'' if self.total == 1 else 's'}, the newest first"
+        return f"{counted}: {self.newer + 1:,} to {self.last:,}" if len(self.rows) < self.total else counted
+
+
 def build_results(run: Run) -> Results:
     """Return the answer of a run in words, its tables, and notes."""
     along = run.axis_tables
     answer = axis.summarise_axis(along) or summarise_groups(run.groups)
     answer += calls.describe_best_modes(run.groups, run.manifest.sweep.calls)
-    shown = [*map(show_axis_table, along), *(table for group in run.groups for table in show_group(group))]
+    keys = map_series_keys(run.manifest.cells)
+    shown = [*map(show_axis_table, along), *(table for group in run.groups for table in show_group(group, keys))]
     told = [*axis.write_axis_notes(along, run), *write_notes(run.groups), *list_deprecations(run.cells)]
     over_nodes = [said for group in run.groups if group.over_nodes for said in describe_nodes(group.over_nodes)]
     return Results(
@@ -93,9 +123,9 @@ def build_results(run: Run) -> Results:
     )
 
 
-def show_group(group: Group) -> Iterator[ShownTable]:
-    """Yield the table of one group, and that by node of each of its pairs."""
-    yield show_group_table(group)
+def show_group(group: Group, keys: Mapping[str, str]) -> Iterator[ShownTable]:
+    """Yield the table of one group, and that by node of each of its pairs. `keys` are those of the cells' histories."""
+    yield show_group_table(group, keys)
     if group.over_nodes is not None:
         yield from show_nodes(group.over_nodes)
 
@@ -108,10 +138,11 @@ def show_nodes(result: NodesResult) -> Iterator[ShownTable]:
         yield ShownTable(name_pair(result, found), HEADINGS, cells)
 
 
-def show_group_table(group: Group) -> ShownTable:
+def show_group_table(group: Group, keys: Mapping[str, str]) -> ShownTable:
     """Return the table of one group."""
     rows = [to_texts(cells) for cells in format_group_rows(group, fold_labels=False)]
-    modes = [result.label for result in group.results if result.outcome == "measured" and not result.cell.replica]
+    measured = [each for each in group.results if each.outcome == "measured" and not each.cell.replica]
+    modes = [(each.label, keys[each.cell.id]) for each in measured]
     return ShownTable(group.title, (*GROUP_HEADINGS, VERDICT), rows, modes)
 
 
@@ -138,7 +169,7 @@ def build_progress(found: OpenRun, now: datetime) -> Progress:
     block = max((process.block for process in ended), default=0)
     jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"
     told = f"{jobs} ended, {block} of at most {manifest.sweep.stop.blocks} blocks"
-    state = describe_state(manifest, found.writer)
+    state = describe_state(found.writer, finished=manifest.finished)
     if state != "running":
         return Progress(state, f"{told}. Ended: {manifest.stopped}." if manifest.stopped else f"{told}.", "", ())
     began, log = parse_timestamp(manifest.started), found.place.find_open_log()
@@ -148,12 +179,18 @@ def build_progress(found: OpenRun, now: datetime) -> Progress:
     return Progress(state, f"{told}{elapsed}.", job, tail, nodes)
 
 
-def list_jobs(processes: Sequence[Process]) -> Iterator[JobRow]:
-    """Yield the jobs of a run, the newest first."""
-    for process in reversed(processes):
-        time = format_duration(process.figures.floor_ns) if process.figures else ""
-        is_bad = process.outcome not in ("measured", "unsupported", "skipped")
-        yield JobRow(process.name, process.outcome, time or process.reason, is_bad)
+def list_jobs(processes: Sequence[Process], newer: int = 0) -> JobRows:
+    """Return the newest jobs of a run, or those that are older than so many."""
+    end = max(0, len(processes) - newer)
+    chosen = processes[max(0, end - MAX_JOBS) : end]
+    return JobRows(len(processes), newer, [make_job_row(process) for process in reversed(chosen)])
+
+
+def make_job_row(process: Process) -> JobRow:
+    """Return the row of one job."""
+    time = format_duration(process.figures.floor_ns) if process.figures else ""
+    is_bad = process.outcome not in ("measured", "unsupported", "skipped")
+    return JobRow(process.name, process.outcome, time or process.reason, is_bad)
 
 
 def list_job_facts(record: JobRecord, canary_ns: float) -> Iterator[tuple[str, list[tuple[str, str]]]]:

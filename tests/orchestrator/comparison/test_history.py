@@ -2,13 +2,15 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from orchestrator.comparison.history import CellHistory, History, parse_since, trace_history
+from orchestrator.comparison.history import CellHistory, History, trace_history
+from orchestrator.comparison.since import parse_since
 from orchestrator.errors import UsageError
 from orchestrator.records.store import Store
 from schemas.environment import EnvironmentRecord
@@ -272,23 +274,6 @@ def test_runs_before_a_date_are_left_out(archive: Archive, tmp_path: Path) -> No
     assert len(find(trace(tmp_path, since=NOON + timedelta(days=3)), "jax:jit").points) == 2
 
 
-NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
-
-
-def test_a_date_a_time_and_a_number_of_days_are_understood() -> None:
-    assert parse_since("2026-01-31T10:00:00+00:00", NOW) == datetime(2026, 1, 31, 10, tzinfo=UTC)
-    assert parse_since("2026-01-31", NOW).date() in {datetime(2026, 1, day, tzinfo=UTC).date() for day in (30, 31)}
-    assert parse_since("30d", NOW) == datetime(2026, 3, 1, 12, tzinfo=UTC)
-    assert parse_since("0d", NOW) == NOW
-    assert parse_since("999999d", NOW).year == 1
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "d", "-3d", "3w", "2026-13-01", "1.5d", "9999999d", "²d"])
-def test_any_other_text_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no date; give one such as 2026-01-31, or a number of days such as 30d"):
-        parse_since(text, NOW)
-
-
 # What is left out, and mistakes
 
 
@@ -323,6 +308,35 @@ def test_without_a_run_so_late_the_message_says_so(archive: Archive, tmp_path: P
     archive.add(3)
     with pytest.raises(UsageError, match="none of 3 runs began on 2030-01-01 or later; give an earlier --since"):
         trace(tmp_path, since=datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def test_the_message_names_the_date_that_was_given_wherever_the_machine_is(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.add(1)
+    try:
+        for zone in ("Asia/Tokyo", "America/Los_Angeles", "UTC"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            since = parse_since("2030-01-01", NOON)
+            assert since is not None
+            with pytest.raises(UsageError, match="none of 1 runs began on 2030-01-01 or later"):
+                trace(tmp_path, since=since)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_records_that_are_left_out_of_one_run_are_counted_in_one_line(
+    archive: Archive, tmp_path: Path, make_run: Callable[..., Store], make_records: Callable[..., list[JobRecord]]
+) -> None:
+    archive.add(2)
+    cell = Cell(framework="jax", mode="jit", workload="mlp", parameters={"depth": 3})
+    foreign = [each.model_copy(update={"host": OTHER}) for each in make_records([(cell, 50_000)])]
+    make_run("foreign", foreign, 5 * DAY_S)
+    (reason,) = trace(tmp_path).skipped
+    assert reason.count("was measured on another type of machine") == 5
+    assert reason.endswith("; and 7 more")
 
 
 def test_an_unknown_cell_is_answered_with_examples(archive: Archive, tmp_path: Path) -> None:

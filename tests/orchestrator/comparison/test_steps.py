@@ -87,22 +87,29 @@ def test_a_known_step_is_no_effect_of_runs() -> None:
 
 def test_two_cells_with_steps_at_different_places_are_both_found() -> None:
     panel = a_level_panel(4, cell0=(7, 0.10), cell1=(13, -0.06))
-    found = search_panel(panel.series, 0.05 / 4, 0.05)
+    found = search_panel(panel.series, panel.series, 0.05 / 4, 0.05)
     claimed = {key: collect_shifts(panel.series[key], steps) for key, steps in found.items()}
     assert [list(claimed[label(number)]) for number in range(4)] == [[7], [13], [], []]
     assert claimed[label(0)][7] == pytest.approx(0.10, abs=0.01)
     assert claimed[label(1)][13] == pytest.approx(-0.06, abs=0.01)
 
 
+def test_of_chosen_cells_only_they_and_those_that_show_what_runs_do_are_searched() -> None:
+    panel = a_level_panel(80, cell0=(10, 0.10))
+    found = search_panel(panel.series, [label(0)], 0.05, 0.05)
+    assert found.keys() == {label(0), *panel.choose_controls(label(0))}
+    assert [step.after.run.name for step in found[label(0)] if step.claimed] == ["run-10"]
+
+
 def test_an_upgrade_that_moves_all_cells_of_a_framework_is_found_in_each() -> None:
     panel = a_level_panel(6, cell1=(10, 0.05), cell3=(10, 0.05), cell5=(10, 0.05))
-    found = search_panel(panel.series, 0.05 / 6, 0.05)
+    found = search_panel(panel.series, panel.series, 0.05 / 6, 0.05)
     assert [sum(step.claimed for step in found[label(number)]) for number in range(6)] == [0, 1, 0, 1, 0, 1]
 
 
 def test_the_ratio_has_room_for_what_runs_do_and_the_observed_one_has_none() -> None:
     panel = a_level_panel(4, cell0=(10, math.log(1.08)))
-    (step,) = search_panel(panel.series, 0.05 / 4, 0.05)[label(0)]
+    (step,) = search_panel(panel.series, panel.series, 0.05 / 4, 0.05)[label(0)]
     assert step.observed.low <= 1.08 <= step.observed.high
     assert step.ratio.low <= 1.08 <= step.ratio.high
     assert step.claimed

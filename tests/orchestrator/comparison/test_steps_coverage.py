@@ -51,7 +51,8 @@ class Year:
 
     def search(self, rng: np.random.Generator) -> list[list[Step]]:
         """Return the claimed steps of each cell."""
-        found = search_panel(self.draw(rng).series, ALPHA / self.cells, ALPHA)
+        series = self.draw(rng).series
+        found = search_panel(series, series, ALPHA / self.cells, ALPHA)
         return [[step for step in steps if step.claimed] for steps in found.values()]
 
 

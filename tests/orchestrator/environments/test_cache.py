@@ -6,7 +6,6 @@ import pytest
 from orchestrator.environments.cache import (
     MARKER,
     EnvironmentCache,
-    find_cache_folder,
     find_python,
     hash_texts,
     hold_environments,
@@ -24,22 +23,6 @@ from tests.orchestrator.environments.conftest import RecordedProvisioner, make_d
 def folder(home: EnvironmentCache) -> Path:
     home.create_folders()
     return home.locate_folder("tensorflow@2.20", hash_texts("x"))
-
-
-@pytest.mark.parametrize(
-    ("variables", "where"),
-    [
-        ({"PLUMBLINE_HOME": "/mine", "XDG_CACHE_HOME": "/cache"}, "/mine"),
-        ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": "/cache"}, "/cache/plumbline"),
-        ({"PLUMBLINE_HOME": "", "XDG_CACHE_HOME": ""}, str(Path.home() / ".cache" / "plumbline")),
-    ],
-)
-def test_environments_are_kept_where_the_user_says_or_in_his_cache(
-    variables: dict[str, str], where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert str(find_cache_folder()) == where
 
 
 def test_a_place_has_its_name_and_its_key_in_its_folder(folder: Path) -> None:

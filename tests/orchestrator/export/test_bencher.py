@@ -6,7 +6,7 @@ import jsonschema
 
 from orchestrator.analysis.run import Run
 from orchestrator.api import load
-from orchestrator.export import convert_run
+from orchestrator.export import convert_run, list_advice
 from tests.orchestrator.export.documents import MEASURED, document, labels
 from tests.orchestrator.export.test_documents import BENCHER
 
@@ -18,6 +18,12 @@ def test_bencher_has_each_measured_cell_with_its_interval(run: Run) -> None:
     latency = next(iter(found.values()))["latency"]
     assert latency["lower_value"] < latency["value"] < latency["upper_value"] < 1100
     assert next(iter(found.values()))["memory-step-peak"]["value"] == 54.5 * (1 << 20)
+
+
+def test_the_testbed_that_keeps_machine_types_apart_is_named(run: Run) -> None:
+    (said,) = list_advice(run, "bencher")
+    assert f"--testbed {run.machine_type.content_hash}" in said
+    assert list_advice(run, "csv") == []
 
 
 def test_an_interval_without_ends_is_exported_without_them(other: Run, tmp_path: Path) -> None:

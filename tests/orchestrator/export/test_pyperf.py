@@ -37,7 +37,9 @@ def test_pyperf_reads_our_processes_samples_and_warm_ups(tmp_path: Path, run: Ru
         labels([line for line in pyperf("check", str(tmp_path / "run.json")).splitlines() if ", mlp " in line])
         == MEASURED
     )
-    assert "python_hash_seed: 0" in pyperf("metadata", str(tmp_path / "run.json"))
+    metadata = pyperf("metadata", str(tmp_path / "run.json"))
+    assert "python_hash_seed: 0" in metadata
+    assert f"machine_type: {run.machine_type.content_hash}" in metadata
 
 
 def test_a_value_of_pyperf_is_seconds_per_call(run: Run) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.files.mapping import forget_pages, map_regular
+from orchestrator.files.mapping import forget_pages, map_own
 
 SIZE = 8 << 20
 
@@ -20,7 +20,7 @@ def read_mapped_bytes() -> int:
 def test_pages_are_in_memory_from_the_first_look_until_they_are_forgotten(tmp_path: Path) -> None:
     file = tmp_path / "index"
     file.write_bytes(b"plumb" * (SIZE // 5))
-    with map_regular(file) as mapped:
+    with map_own(file) as mapped:
         before = read_mapped_bytes()
         assert mapped.find(b"no such word") == -1
         looked_at = read_mapped_bytes()
@@ -33,11 +33,18 @@ def test_pages_are_in_memory_from_the_first_look_until_they_are_forgotten(tmp_pa
 def test_an_empty_file_cannot_be_mapped(tmp_path: Path) -> None:
     (tmp_path / "index").touch()
     with pytest.raises(ValueError, match="empty"):
-        map_regular(tmp_path / "index")
+        map_own(tmp_path / "index")
 
 
-def test_a_link_is_no_file_of_a_run(tmp_path: Path) -> None:
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "index").write_bytes(b"index")
     (tmp_path / "link").symlink_to(tmp_path / "index")
     with pytest.raises(OSError, match="link"):
-        map_regular(tmp_path / "link")
+        map_own(tmp_path / "link")
+
+
+def test_a_file_that_others_may_have_changed_is_not_mapped(tmp_path: Path) -> None:
+    (tmp_path / "index").write_bytes(b"index")
+    (tmp_path / "index").chmod(0o664)
+    with pytest.raises(PermissionError, match="others may have changed"):
+        map_own(tmp_path / "index")

@@ -7,15 +7,32 @@ from schemas.event import PhaseCost, Report
 from schemas.job import Cell, Timing
 from schemas.models import ModelSource
 from schemas.record import JobRecord
+from tests.orchestrator.conftest import HOST
 
 MakeCell = Callable[..., Cell]
 MakeRecord = Callable[..., JobRecord]
 
 
 def test_what_jobs_took_lately_is_what_they_will_take(make_cell: MakeCell, make_record: MakeRecord) -> None:
-    known = estimate.seconds_by_mode([make_record()])
+    known = estimate.seconds_by_mode([make_record()], HOST)
     assert known == {"numpy:eager": 2.0}
     assert estimate.estimate_job_s(make_cell("numpy:eager"), Timing(), known) == 2.0
+
+
+def test_jobs_on_another_type_of_machine_say_nothing_about_this_one(make_record: MakeRecord) -> None:
+    other = HOST.model_copy(update={"cores": 64})
+    slow = make_record().model_copy(update={"host": other})
+    records = [make_record(), slow, slow, slow]
+    slower = [
+        each.model_copy(update={"outside": each.outside.model_copy(update={"spawn_to_end_ns": 9 * 10**9})})
+        if each.host == other and each.outside
+        else each
+        for each in records
+    ]
+    assert estimate.seconds_by_mode(slower, HOST) == {"numpy:eager": 2.0}
+    assert estimate.seconds_by_mode(slower, other) == {"numpy:eager": 9.0}
+    assert estimate.seconds_by_mode(slower, None) == {"numpy:eager": 9.0}
+    assert estimate.seconds_by_mode(slower, HOST.model_copy(update={"cores": 4})) == {}
 
 
 def test_what_only_some_sweeps_ask_for_is_no_part_of_what_others_take(
@@ -24,7 +41,7 @@ def test_what_only_some_sweeps_ask_for_is_no_part_of_what_others_take(
     report = make_report()
     served = PhaseCost(name="throughput", wall_ns=500_000_000, cpu_ns=0)
     record = make_record(result=report.model_copy(update={"phases": (*report.phases, served)}))
-    assert estimate.seconds_by_mode([record]) == {"numpy:eager": pytest.approx(1.5)}
+    assert estimate.seconds_by_mode([record], HOST) == {"numpy:eager": pytest.approx(1.5)}
 
 
 def test_clients_at_once_take_rounds_and_further_processes(make_cell: MakeCell) -> None:
@@ -37,7 +54,7 @@ def test_clients_at_once_take_rounds_and_further_processes(make_cell: MakeCell) 
 
 
 def test_jobs_that_failed_say_nothing_about_time(make_record: MakeRecord) -> None:
-    assert estimate.seconds_by_mode([make_record(outcome="raised"), make_record(outside=None)]) == {}
+    assert estimate.seconds_by_mode([make_record(outcome="raised"), make_record(outside=None)], HOST) == {}
 
 
 def test_without_experience_longer_timing_takes_longer(make_cell: MakeCell) -> None:
@@ -69,7 +86,7 @@ def test_a_mode_that_opens_a_compiled_file_does_not_compile(
     assert (estimate.estimate_job_s(make_cell(mode), Timing(), {}, model) > eager) is compiles
     took = make_record(make_cell(mode))
     took = took.model_copy(update={"spec": took.spec.model_copy(update={"model": model})})
-    known = estimate.seconds_by_mode([took])
+    known = estimate.seconds_by_mode([took], HOST)
     assert estimate.estimate_job_s(make_cell(mode), Timing(), known, model) == 2.0
     assert (estimate.estimate_job_s(make_cell(mode), Timing(), known) == 2.0) is compiles
 
@@ -91,7 +108,7 @@ def test_what_a_job_was_stopped_for_says_nothing_about_the_next(make_record: Mak
     record = make_record()
     assert record.outside is not None
     stopped = record.model_copy(update={"outside": record.outside.model_copy(update={"stopped_ns": 15 * 10**8})})
-    assert estimate.seconds_by_mode([stopped]) == {"numpy:eager": 0.5}
+    assert estimate.seconds_by_mode([stopped], HOST) == {"numpy:eager": 0.5}
 
 
 def test_the_duration_of_jobs_is_that_of_those_that_were_started(make_record: MakeRecord) -> None:
@@ -100,8 +117,8 @@ def test_the_duration_of_jobs_is_that_of_those_that_were_started(make_record: Ma
 
 def test_forked_jobs_say_nothing_about_fresh_ones(make_record: MakeRecord, make_report: Callable[..., Report]) -> None:
     forked = make_record(result=make_report(forked=True))
-    assert estimate.seconds_by_mode([forked]) == {}
-    assert estimate.seconds_by_mode([forked, make_record()]) == {"numpy:eager": 2.0}
+    assert estimate.seconds_by_mode([forked], HOST) == {}
+    assert estimate.seconds_by_mode([forked, make_record()], HOST) == {"numpy:eager": 2.0}
 
 
 def test_a_start_is_no_more_than_a_part_of_a_job(make_cell: MakeCell) -> None:

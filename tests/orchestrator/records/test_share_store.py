@@ -1,16 +1,17 @@
 """Attempts at shares have folders of their own, and the list of what counts survives the end of its writer."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.records import store
-from orchestrator.records.share_store import ShareStore, iterate_attempt_specs, list_attempts, open_attempt
+from orchestrator.records.share_store import ShareStore, iterate_attempt_specs, list_attempts, locate_log, open_attempt
 from orchestrator.records.store import Store
 from orchestrator.records.taken_blocks import TakenBlock, load_taken
-from schemas.record import Identity
+from schemas.record import Identity, JobRecord, Placement
 from schemas.share import Lease, ShareEnd, ShareSpec
 from schemas.sweep import SweepSpec
 from tests.orchestrator.conftest import NOON
@@ -34,6 +35,23 @@ def test_attempts_are_listed_by_their_numbers(run: Store) -> None:
     (run.folder / "shares" / "other").mkdir()
     (run.folder / "shares" / "3-1").touch()
     assert [each.number for each in list_attempts(run)] == [(2, 1), (2, 2), (2, 10), (10, 1)]
+
+
+def test_a_link_among_attempts_is_none_and_no_log_is_read_by_way_of_it(
+    run: Store, tmp_path: Path, make_record: Callable[..., JobRecord]
+) -> None:
+    make_attempt(run, 1)
+    outside = tmp_path / "outside" / "2-1"
+    outside.joinpath("jobs").mkdir(parents=True)
+    (run.folder / "shares" / "2-1").symlink_to(outside)
+    assert [each.number for each in list_attempts(run)] == [(1, 1)]
+    with pytest.raises(UsageError, match=r"2-1 is a symbolic link, which no run contains; remove it"):
+        locate_log(run, make_record(placement=Placement(node="n", share=2, attempt=1)))
+    plain = locate_log(run, make_record(placement=Placement(node="n", share=1, attempt=1)))
+    assert plain.parent == run.folder / "shares" / "1-1" / "jobs"
+    (run.folder / "shares").rename(tmp_path / "elsewhere")
+    (run.folder / "shares").symlink_to(tmp_path / "elsewhere")
+    assert list_attempts(run) == []
 
 
 def test_a_run_on_one_machine_has_no_attempts(run: Store) -> None:

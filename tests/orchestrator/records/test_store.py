@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -354,6 +355,8 @@ def test_the_open_log_is_the_newest_without_a_record(
     for record in records:
         run.write_record(record)
     assert run.find_open_log() is None
+    shutil.rmtree(run.jobs_folder)
+    assert run.find_open_log() is None
 
 
 def test_a_listed_run_is_opened_by_its_whole_name_and_through_no_link(make_run: MakeRun, tmp_path: Path) -> None:
@@ -368,6 +371,16 @@ def test_a_listed_run_is_opened_by_its_whole_name_and_through_no_link(make_run: 
             store.open_listed(root, name)
 
 
+def test_an_edit_of_the_same_size_that_hides_its_time_changes_the_stamp_of_a_manifest(make_run: MakeRun) -> None:
+    run = make_run("sweep")
+    path, before = run.folder / "manifest.json", run.read_manifest_stamp()
+    status = path.stat()
+    path.write_text(path.read_text().replace("sweep", "swept"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert run.read_manifest_stamp()[:2] == before[:2]
+    assert run.read_manifest_stamp() != before
+
+
 def test_the_stamp_of_a_manifest_changes_with_it(make_run: MakeRun) -> None:
     run = make_run()
     before = run.read_manifest_stamp()
@@ -375,7 +388,7 @@ def test_the_stamp_of_a_manifest_changes_with_it(make_run: MakeRun) -> None:
     run.write_manifest(run.read_manifest().model_copy(update={"stopped": "by hand"}))
     assert run.read_manifest_stamp() != before
     (run.folder / "manifest.json").unlink()
-    assert run.read_manifest_stamp() == (0, 0)
+    assert run.read_manifest_stamp() == store.NO_STAMP
 
 
 def test_compressed_records_are_read_like_others(make_run: MakeRun, make_record: MakeRecord) -> None:

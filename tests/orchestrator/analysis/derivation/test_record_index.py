@@ -1,5 +1,6 @@
 """The index of a large run: it says what the records say, and is never trusted over them."""
 
+import ast
 import dataclasses
 import os
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from orchestrator.analysis.derivation.process import (
 from orchestrator.analysis.derivation.run_reader import RunReader, index_records
 from orchestrator.analysis.run import Run
 from orchestrator.records import store
+from orchestrator.records.index_cache import locate_index
+from orchestrator.records.provenance import SOURCE
 from orchestrator.records.store import Store
 from schemas.event import Report
 from schemas.job import Cell
@@ -93,7 +96,7 @@ def test_what_is_read_from_the_index_is_what_is_derived_of_the_records(
     place: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anew = read_all(place)
-    assert place.index_path.is_file()
+    assert locate_index(place).is_file()
     monkeypatch.setattr(store, "read_record", lambda path: pytest.fail(f"{path} was read"))
     again = read_all(place)
     assert [*map(spell, again)] == [*map(spell, anew)]
@@ -154,18 +157,18 @@ def test_another_derivation_is_not_used(place: Store, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("content", [b"", b"ARROW1", b"x" * 5000, None])
 def test_a_damaged_index_counts_as_absent_and_is_replaced(place: Store, content: bytes | None) -> None:
     anew = read_all(place)
-    whole = place.index_path.read_bytes()
-    place.index_path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    whole = locate_index(place).read_bytes()
+    locate_index(place).write_bytes(whole[: len(whole) // 2] if content is None else content)
     assert [*map(spell, read_all(place))] == [*map(spell, anew)]
-    assert len(place.index_path.read_bytes()) == len(whole)
+    assert len(locate_index(place).read_bytes()) == len(whole)
 
 
 @pytest.mark.parametrize("step", range(0, 4000, 97))
 def test_a_changed_byte_of_an_index_never_stops_its_reader(place: Store, step: int) -> None:
     anew = read_all(place)
-    content = bytearray(place.index_path.read_bytes())
+    content = bytearray(locate_index(place).read_bytes())
     content[len(content) * step // 4000] ^= 0xFF
-    place.index_path.write_bytes(bytes(content))
+    locate_index(place).write_bytes(bytes(content))
     assert len(read_all(place)) == len(anew)
 
 
@@ -180,7 +183,7 @@ def test_a_table_of_another_form_counts_as_absent(place: Store, change: str) -> 
         "retype": lambda: table.set_column(table.column_names.index("calls"), "calls", [[1.5] * len(table)]),
         "reorder": lambda: table.select(sorted(table.column_names)),
     }[change]()
-    with pa.OSFile(str(place.index_path), "wb") as file, pa.ipc.new_file(file, changed.schema) as writer:
+    with pa.OSFile(str(locate_index(place)), "wb") as file, pa.ipc.new_file(file, changed.schema) as writer:
         writer.write_table(changed)
     assert record_index.read_index(place, stamps) == {}
     assert [*map(spell, read_all(place))] == [*map(spell, anew)]
@@ -188,40 +191,111 @@ def test_a_table_of_another_form_counts_as_absent(place: Store, change: str) -> 
 
 def test_a_link_in_its_place_is_not_followed(place: Store, tmp_path: Path) -> None:
     read_all(place)
-    elsewhere = place.index_path.rename(tmp_path / "elsewhere")
-    place.index_path.symlink_to(elsewhere)
+    elsewhere = locate_index(place).rename(tmp_path / "elsewhere")
+    locate_index(place).symlink_to(elsewhere)
     assert record_index.read_index(place, place.list_record_stamps()) == {}
 
 
-def test_a_folder_that_cannot_be_written_to_has_none(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_can_be_kept_there_is_none(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(record_index, "write_file", refuse)
+    monkeypatch.setattr(record_index, "keep_index", refuse)
     assert len(read_all(place)) == 5
-    assert not place.index_path.exists()
+    assert not locate_index(place).exists()
 
 
 def test_without_the_library_all_records_are_read(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     anew = read_all(place)
-    place.index_path.unlink()
+    locate_index(place).unlink()
     monkeypatch.setattr(run_reader, "import_index", lambda: None)
     assert [*map(spell, read_all(place))] == [*map(spell, anew)]
-    assert not place.index_path.exists()
+    assert not locate_index(place).exists()
 
 
 def test_a_small_run_has_none(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_reader, "LEAST_INDEXED", 6)
     read_all(place)
-    assert not place.index_path.exists()
+    assert not locate_index(place).exists()
 
 
 def test_a_sweep_leaves_the_index_of_its_records_which_nobody_reads_for_it(
     place: Store, records: list[JobRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for record in records:
+        place.write_record(record)
     index_records(place, records)
     monkeypatch.setattr(store, "read_record", lambda path: pytest.fail(f"{path} was read"))
     assert [*map(spell, read_all(place))] == [spell(derive_process(record)) for record in records]
+
+
+def test_a_record_that_was_edited_during_its_sweep_is_read_anew(place: Store, records: list[JobRecord]) -> None:
+    for record in records:
+        place.write_record(record)
+    path = place.jobs_folder / f"{store.job_name(records[2].spec)}.json"
+    path.write_text(path.read_text().replace("because it was raised", "because it was edited"))
+    index_records(place, records)
+    assert [process.reason for process in read_all(place)][2] == "because it was edited"
+
+
+def test_reading_a_run_leaves_its_folder_as_it_is(place: Store) -> None:
+    def list_files() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in [place.folder, *place.folder.rglob("*")]}
+
+    before = list_files()
+    read_all(place)
+    assert locate_index(place).is_file()
+    assert list_files() == before
+
+
+def test_a_table_that_came_with_a_run_is_not_read(place: Store, records: list[JobRecord]) -> None:
+    read_all(place)
+    forged = [each.model_copy(update={"reason": "forged"}) for each in records]
+    stamps = place.list_record_stamps()
+    record_index.write_index(place, [derive_process(each) for each in forged], stamps)
+    made = locate_index(place)
+    made.rename(place.folder / ".processes.arrow")
+    assert "forged" not in [process.reason for process in read_all(place)]
+    (place.folder / ".processes.arrow").rename(made)
+    made.chmod(0o666)
+    assert "forged" not in [process.reason for process in read_all(place)]
+
+
+def test_numbers_that_no_column_holds_are_shown_without_an_index(
+    place: Store, records: list[JobRecord], make_report: MakeReport
+) -> None:
+    phases = [{"name": name, "wall_ns": 2**63 - 1, "cpu_ns": 2**63 - 1} for name in ("import", "build", "first_call")]
+    hostile = make_report(phases=phases, warmup=((1, 2**63 - 1),) * 40, samples_ns=(2**63 - 1,) * 3)
+    place.write_record(records[0].model_copy(update={"result": hostile}))
+    run = Run.from_store(place)
+    figures = run.processes[0].figures
+    assert figures is not None
+    assert figures.before_model_ns == 2 * (2**63 - 1)
+    assert len(run.cells) == 2
+    assert not locate_index(place).exists()
+
+
+def test_the_hash_covers_all_code_that_a_derivation_imports() -> None:
+    covered = {path for pattern in record_index.DERIVING_FILES for path in SOURCE.glob(pattern)}
+    reached, waiting = set[Path](), [*SOURCE.glob("orchestrator/analysis/derivation/*.py")]
+    while waiting:
+        path = waiting.pop()
+        if path.name != "__init__.py" and path not in reached:
+            reached.add(path)
+            waiting += list_imports(path)
+    assert SOURCE / "orchestrator/records/migration.py" in reached
+    assert reached - covered == set()
+
+
+def list_imports(path: Path) -> list[Path]:
+    """Return the files of this program that a file imports."""
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    names = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+    files = [SOURCE.joinpath(*name.split(".")).with_suffix(".py") for name in names]
+    return [file for file in files if file.is_file()]
 
 
 def test_the_results_of_a_run_do_not_depend_on_it(

@@ -67,7 +67,7 @@ def test_runs_before_a_date_do_not_count(inside: Callable[..., Said]) -> None:
     ("options", "sentence"),
     [
         (("--cell", "keras"), "error: no cell matches 'keras'; for example: numpy:eager, mlp backward"),
-        (("--since", "lately"), "error: --since 'lately' is no date; give one such as 2026-01-31, or a number of days"),
+        (("--since", "lately"), "error: --since 'lately' is no date; give one such as 2026-01-31, a number of days"),
         (("--since", "2031-01-01T00:00+00:00"), "error: none of 16 runs began on 2031-01-01 or later; give an earlier"),
         (("--runs", "nowhere"), "error: there are no runs in nowhere; start one with: python -m orchestrator sweep"),
         (("--page", "missing/history.html"), "error: cannot write missing/history.html: No such file or directory;"),

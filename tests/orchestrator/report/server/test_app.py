@@ -1,8 +1,11 @@
 """The pages, asked of a real server: what they show, and what a hostile run or address comes to."""
 
+import asyncio
 import html
 import json
 import os
+import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,8 +14,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from starlette.applications import Starlette
+from starlette.types import Message
 
 from orchestrator.records.store import Store, job_name
+from orchestrator.report.server.app import make_app
+from orchestrator.report.server.library import Library
 from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.report.server.serving import Served, serve
@@ -84,6 +91,60 @@ def test_a_job_is_shown_with_its_whole_story(served: Served, place: Store) -> No
     assert "first line\nlast &lt;line&gt;" in text
 
 
+def test_more_jobs_than_one_page_has_are_reached_page_by_page(
+    tmp_path: Path, make_record: Callable[..., JobRecord], make_run: Callable[..., Store]
+) -> None:
+    place = make_run("long", [make_record(block=block) for block in range(1, 206)])
+    with serve(place.folder.parent, tmp_path / "home") as served:
+        first = served.ask(f"/runs/{place.name}").text
+        assert "205 jobs, the newest first: 1 to 200" in first
+        assert f'<a href="/runs/{place.name}/jobs?newer=200">Older jobs</a>' in first
+        second = served.ask(f"/runs/{place.name}/jobs?newer=200").text
+        assert "205 jobs, the newest first: 201 to 205" in second
+        assert f'<a href="/runs/{place.name}/jobs?newer=0">Newer jobs</a>' in second
+        assert "There is no job so old." in served.ask(f"/runs/{place.name}/jobs?newer=999999999").text
+        assert "1 to 200" in served.ask(f"/runs/{place.name}/jobs?newer=-1x").text
+
+
+def test_nothing_of_a_run_is_read_by_the_thread_that_answers(place: Store, make_run: Callable[..., Store]) -> None:
+    other = make_run("other", place.read_records(), 600)
+    app, root = make_app(Library(place.folder.parent), "known"), str(place.folder.parent)
+    job = job_name(place.read_records()[0].spec)
+    asked = [f"/runs/{place.name}", f"/runs/{place.name}/jobs", f"/runs/{place.name}/jobs/{job}", "/"]
+    asked += [f"/compare?a={place.name}&b={other.name}", "/history", f"/runs/{place.name}/report"]
+    read = list[str]()
+
+    def listen(event: str, arguments: tuple[object, ...]) -> None:
+        if is_on and threading.get_ident() == own and event in ("open", "os.scandir", "os.listdir"):
+            read.extend(str(each) for each in arguments[:1] if str(each).startswith(root))
+
+    own, is_on = threading.get_ident(), False
+    sys.addaudithook(listen)
+    with hold_lock(place):
+        is_on = True
+        statuses = [asyncio.run(ask_app(app, path)) for path in asked]
+        is_on = False
+    assert statuses == [200] * len(asked)
+    assert read == []
+
+
+async def ask_app(app: Starlette, path: str) -> int:
+    """Ask an application without a server, and return the status of its answer."""
+    sent = list[Message]()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    plain, _, query = path.partition("?")
+    headers = [(b"host", b"localhost"), (b"cookie", b"plumbline_token_1=known")]
+    scope = {"type": "http", "method": "GET", "path": plain, "query_string": query.encode(), "headers": headers}
+    await app(scope | {"server": ("localhost", 1)}, receive, send)
+    return int(sent[0]["status"])
+
+
 def test_a_job_that_failed_has_its_reason_and_no_measurements(
     served: Served, place: Store, make_record: Callable[..., JobRecord]
 ) -> None:
@@ -125,20 +186,23 @@ def test_a_cell_is_followed_over_all_runs(
     make_records: Callable[..., list[JobRecord]],
     make_run: Callable[..., Store],
 ) -> None:
-    assert '<a href="/history?cell=torch%3Ascript">torch:script</a>' in served.ask(f"/runs/{place.name}").text
+    page = served.ask(f"/runs/{place.name}").text
+    exact = page[: page.index('">torch:script</a>')].rpartition('<a href="')[2]
     make_run("later", make_records([(make_cell("torch:script"), 10_000.0)], seed=2), 3600)
-    answer = served.ask("/history?cell=torch:script")
-    assert answer.status == 200
-    assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
-    text = html.unescape(answer.text)
-    assert "script-src 'sha256-" in text
-    assert "a CPU, 2 cores, 1 GiB (type " in text
-    assert "torch:script" in text
-    assert "torch:eager" not in text
+    for path in ("/history?cell=torch:script", exact):
+        answer = served.ask(path)
+        assert answer.status == 200
+        assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+        text = html.unescape(answer.text)
+        assert "script-src 'sha256-" in text
+        assert "a CPU, 2 cores, 1 GiB (type " in text
+        assert "torch:script" in text
+        assert "torch:eager" not in text
 
 
 NOT_THERE = [
     "/history?cell=none",
+    "/history?key=none",
     "/runs/none",
     "/runs/..",
     "/runs/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
@@ -146,6 +210,8 @@ NOT_THERE = [
     "/runs/20250101-120000-first/jobs/..%2f..%2fmanifest",
     "/runs/none/events",
     "/runs/none/report",
+    "/runs/none/jobs",
+    "/runs/a%00b",
     "/compare?a=../..&b=20250101-120000-first",
     "/compare?a=20250101-120000-first&b=/etc",
     "/compare",

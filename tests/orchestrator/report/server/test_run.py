@@ -39,13 +39,16 @@ def test_a_signal_ends_the_server_and_its_port_is_free(
 
 
 @pytest.mark.long
-def test_an_open_stream_does_not_hold_up_the_end(place: Store, tmp_path: Path) -> None:
+def test_an_open_stream_does_not_hold_up_the_end_and_nothing_is_printed_then(
+    place: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with place.hold_lock(f"{os.getpid()} mark"), serve(place.folder.parent, tmp_path / "home") as served:
         request = urllib.request.Request(f"{served.address}/runs/{place.name}/events", headers=served.cookie)
         with urllib.request.urlopen(request, timeout=20) as stream:
             assert stream.readline() == b"event: parts\n"
             served.process.terminate()
             assert served.process.wait(20) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_the_server_answers_to_this_machine_alone(served: Served) -> None:

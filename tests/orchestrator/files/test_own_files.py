@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.files.own_text import read_own_text, write_own_text
+from orchestrator.files.own_files import read_own_text, write_own_text
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
