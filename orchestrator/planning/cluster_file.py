@@ -10,6 +10,9 @@ from orchestrator.errors import UsageError
 from orchestrator.files.toml import load_model, read_toml
 from schemas.cluster import NODE_NAME_PATTERN, Cluster
 
+# No cluster has as many nodes.
+NUMBER = re.compile("[1-9][0-9]{0,8}")
+
 
 def find_cluster_file() -> Path:
     """Return the path of the user's file, which need not exist."""
@@ -35,7 +38,7 @@ def parse_nodes(text: str) -> int | tuple[str, ...]:
         UsageError: it is neither.
     """
     names = tuple(name.strip() for name in text.split(","))
-    if text.isdecimal() and int(text) > 0:
+    if NUMBER.fullmatch(text):
         return int(text)
     if text.isdecimal() or not all(re.match(NODE_NAME_PATTERN, name) for name in names):
         raise UsageError(f"--nodes must be a number such as 4, or names such as n1,n2, not {text[:80]!r}")

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.orchestrator.export.publication.forging import replace_samples
 from tests.orchestrator.quick import PROGRAM
 
 Inside = Callable[..., Said]
+ROOT = Path(__file__).resolve().parents[3]
 SWEEP = """\
 seed = 11
 
@@ -257,6 +259,8 @@ def test_a_plan_has_the_same_as_a_document(no_user_file: Path, inside: Inside) -
         (("--on", SSH, "--nodes", "a,,b"), f"{NEITHER} 'a,,b'"),
         (("--on", "", "--nodes", "4"), "--nodes is for --on; add --on slurm"),
         (("--on", "kubernetes"), "--on kubernetes needs a number of nodes, such as --nodes 4"),
+        (("--on", "kubernetes", "--nodes", "4"), "--on kubernetes needs program in [cluster]"),
+        (("--on", SSH, "--nodes", "9" * 5000), f"{NEITHER} '9999"),
         (("--on", SSH, "--nodes", "a", "--profile"), "--profile is for one machine; leave it out"),
         (("--on", "no-such-program {command}"), "there is no program 'no-such-program'"),
     ],
@@ -323,21 +327,22 @@ def test_only_a_run_for_kubernetes_has_a_job(copied: Path, inside: Inside) -> No
 
 @pytest.mark.long
 def test_a_run_for_kubernetes_waits_for_its_job_and_takes_what_pods_write(tmp_path: Path) -> None:
-    text = SWEEP.replace('on = "env {command}"', 'on = "kubernetes"').replace("blocks = 4", "blocks = 2")
-    (tmp_path / "sweep.toml").write_text(text)
+    text = SWEEP.replace('on = "env {command}"', 'on = "kubernetes"').replace("blocks = 4", "blocks = 3")
+    program = f'program = "env PYTHONPATH={ROOT} {sys.executable} -m orchestrator"\nshare_blocks = 1\n'
+    (tmp_path / "sweep.toml").write_text(text + program)
     with subprocess.Popen([*PROGRAM, "sweep", "sweep.toml", "--no-report"], cwd=tmp_path, stdout=-3) as head:
         until = time.monotonic() + 60
-        while len(list(tmp_path.glob("runs/*/shares/*/spec.json"))) < 2 and time.monotonic() < until:
+        while len(list(tmp_path.glob("runs/*/shares/*/spec.json"))) < 3 and time.monotonic() < until:
             time.sleep(0.1)
         said = run_program(tmp_path, "cluster-job", "latest", "--image", "plumbline:1", "--claim", "runs")
         job = json.loads(said.stdout)
-        assert (job["spec"]["completions"], job["spec"]["completionMode"]) == (2, "Indexed")
+        assert (job["spec"]["completions"], job["spec"]["completionMode"]) == (3, "Indexed")
         (container,) = job["spec"]["template"]["spec"]["containers"]
-        for index in range(2):
+        for index in range(3):
             variables = dict(os.environ) | {"JOB_COMPLETION_INDEX": str(index), "NODE_NAME": f"pool-{index}"}
             subprocess.run(container["command"], env=variables, check=True, timeout=100)
         assert head.wait(60) == ExitCode.FINE
     records = find_run(tmp_path / "runs", "latest").read_records()
-    assert map_blocks(records) == {1: {"pool-0"}, 2: {"pool-1"}}
+    assert map_blocks(records) == {1: {"pool-0"}, 2: {"pool-1"}, 3: {"pool-2"}}
     again = run_program(tmp_path, "cluster-job", "latest", "--image", "i", "--claim", "c")
     assert "has no share that waits; hand out what is missing with `resume`" in again.stderr
