@@ -140,6 +140,15 @@ def copied(swept: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_whole_run_needs_no_machines_to_be_shown_again(copied: Path) -> None:
+    path = open_run(copied, "shared").folder / "manifest.json"
+    path.write_text(path.read_text().replace('"on": "env {command}"', '"on": "no-such-program {command}"'))
+    said = run_program(copied, "resume", "shared", "--no-report")
+    assert said.returncode == ExitCode.FINE, said.stderr
+    assert "Nothing is missing from this run." in said.stdout
+    assert "no-such-program" in path.read_text()
+
+
 @pytest.mark.long
 def test_a_run_is_extended_by_blocks_that_are_new_shares(copied: Path) -> None:
     said = run_program(copied, "resume", "shared", "--blocks", "+4", "--no-report")
@@ -282,6 +291,18 @@ def test_settings_of_the_user_hold_for_sweeps_on_other_machines(no_user_file: Pa
     assert json.loads(inside("plan", *QUICK, "--json").out)["sweep"]["cluster"] is None
 
 
+def test_settings_of_the_user_for_slurm_hold_for_slurm_alone(no_user_file: Path, inside: Inside) -> None:
+    no_user_file.write_text('partition = "cpu"\ntime = "2h"\nsbatch = ["--qos=low"]\nhome = "/scratch/me"\n')
+    shared = json.loads(inside("plan", *QUICK, "--on", SSH, "--nodes", "a", "--json").out)
+    cluster = shared["sweep"]["cluster"]
+    assert (cluster["partition"], cluster["time"], cluster["sbatch"]) == ("", None, [])
+    assert cluster["home"] == "/scratch/me"
+    file = no_user_file.with_name("mine.toml")
+    file.write_text('[cluster]\npartition = "cpu"\n')
+    said = inside("plan", str(file), *QUICK, "--on", SSH, "--nodes", "a")
+    assert (said.code, "partition in [cluster] is for --on slurm" in said.err) == (ExitCode.USAGE, True)
+
+
 def test_a_sweep_file_prevails_over_the_user_and_options_over_both(no_user_file: Path, inside: Inside) -> None:
     no_user_file.write_text('home = "/user"\nnodes = ["u"]\npatience = "9m"\n')
     file = no_user_file.with_name("mine.toml")
@@ -305,6 +326,7 @@ def test_a_table_without_an_engine_leaves_the_sweep_on_this_machine(no_user_file
     [
         ("partitoin = 'x'\n", "cluster.toml:1: unknown key 'partitoin'; did you mean partition"),
         ("gpus = 0\n", "cluster.toml:1: gpus: "),
+        ("nodes = []\n", "cluster.toml:1: nodes: should be a number or names; leave it out for all that Slurm offers"),
         ("time = '5'\n", "cluster.toml:1: time: "),
         ("sbatch = ['rm -rf']\n", "cluster.toml:1: sbatch.0: "),
         ("keep = ['A B']\n", "cluster.toml:1: keep.0: "),

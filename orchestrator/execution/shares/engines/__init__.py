@@ -6,12 +6,12 @@ from orchestrator.execution.shares.engines.command import COMMAND, CommandEngine
 from orchestrator.execution.shares.engines.kubernetes import KubernetesEngine
 from orchestrator.execution.shares.engines.slurm import SlurmEngine
 from orchestrator.execution.shares.returns import PULSE_S
+from orchestrator.planning.cluster_file import SLURM
 from schemas.cluster import Cluster
 
 # Signs of life that are missing at least from a share that counts as lost.
 LEAST_PULSES = 3
 
-SLURM = "slurm"
 KUBERNETES = "kubernetes"
 
 

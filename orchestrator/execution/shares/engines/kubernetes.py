@@ -30,8 +30,8 @@ class KubernetesEngine:
             raise UsageError("--on kubernetes needs files = 'shared' in [cluster]: a volume that all pods mount")
         if not self.cluster.program:
             raise UsageError(
-                "--on kubernetes needs program in [cluster]: the command that starts this program in the image, such as "
-                "'python -m orchestrator'"
+                "--on kubernetes needs program in [cluster]: the command that starts this program in the image, such "
+                "as 'python -m orchestrator'"
             )
         refuse_slurm_settings(self.cluster, "leave it out")
         make_share_command(self.cluster)

@@ -48,7 +48,9 @@ UNUSABLE: Final = re.compile(r"(?:down|drain|drng|fail|futr|inval|maint|npc|resv
 # Features that are joined by one sign. Slurm knows more: counts, brackets, and both signs at once.
 SIMPLE_CONSTRAINT: Final = re.compile(r"[^&|,*()\[\]\s]+(?:(?:&[^&|,*()\[\]\s]+)*|(?:\|[^&|,*()\[\]\s]+)*)")
 
-WAITING: Final = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
+WAITING: Final = frozenset(
+    {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
+)
 RUNNING: Final = frozenset({"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"})
 COLUMNS: Final = "%F|%K|%j|%T|%N|%r"
 IDS_AT_ONCE: Final = 500
@@ -83,7 +85,9 @@ class SlurmEngine:
             raise UsageError("--on slurm needs files = 'shared' in [cluster]: a folder for the runs that all nodes see")
         asked = PROGRAMS if self.cluster.nodes else (*PROGRAMS, "sinfo")
         if missing := next((name for name in asked if shutil.which(name) is None), None):
-            raise UsageError(f"--on slurm: there is no program {missing}; run this where jobs are submitted with sbatch")
+            raise UsageError(
+                f"--on slurm: there is no program {missing}; run this where jobs are submitted with sbatch"
+            )
 
     def list_places(self) -> Sequence[Place]:
         """Return one place where Slurm chooses the nodes, or a place for each node that was named."""

@@ -221,11 +221,7 @@ def test_nodes_are_offered_once_each(engines: list[CommandEngine]) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [
-        (3, "its command exited with 3"),
-        (-9, "its command ended by SIGKILL"),
-        (-35, "its command ended by signal 35"),
-    ],
+    [(3, "its command exited with 3"), (-9, "its command ended by SIGKILL"), (-35, "its command ended by signal 35")],
 )
 def test_the_end_of_a_command_is_described(status: int, said: str) -> None:
     assert describe_status(status) == said

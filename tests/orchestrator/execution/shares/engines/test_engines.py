@@ -16,9 +16,7 @@ from schemas.cluster import Cluster
 @pytest.mark.parametrize(
     ("on", "kind"), [("slurm", SlurmEngine), ("kubernetes", KubernetesEngine), ("ssh {node} {command}", CommandEngine)]
 )
-def test_an_engine_is_found_by_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str, kind: type
-) -> None:
+def test_an_engine_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str, kind: type) -> None:
     for name in ("sbatch", "squeue", "scancel", "ssh"):
         (tmp_path / name).touch(mode=0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

@@ -24,7 +24,9 @@ def stores(make_node: MakeNode) -> list[ShareStore]:
     return [make_node(share=share, attempt=attempt).store for share, attempt in ((1, 1), (4, 2), (7, 1))]
 
 
-def test_a_job_has_a_pod_for_each_attempt_and_one_that_fails_neither_returns_nor_ends_the_others(stores: list[ShareStore], tmp_path: Path) -> None:
+def test_a_job_has_a_pod_for_each_attempt_and_one_that_fails_neither_returns_nor_ends_the_others(
+    stores: list[ShareStore], tmp_path: Path
+) -> None:
     job = build_kubernetes_job(CLUSTER, stores, "plumbline:1", "runs", tmp_path)
     spec = job["spec"]
     assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
