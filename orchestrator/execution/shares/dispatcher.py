@@ -15,7 +15,7 @@ from orchestrator.execution.shares.returns import PULSE_S
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records.share_store import ShareStore, open_attempt
 from orchestrator.records.store import Store
-from schemas.share import Lease, ShareSpec
+from schemas.share import Lease, ShareEnd, ShareSpec
 
 # The head looks at its shares so often, and less often if there are many.
 LEAST_POLL_S: Final = 1.0
@@ -173,7 +173,7 @@ class Dispatcher:
         elif end is None:
             self._look_for_loss(attempt)
         elif end.how != "finished" or attempt.done == attempt.blocks:
-            self._conclude_attempt(attempt, end.how, end.reason)
+            self._conclude_attempt(attempt, end.how, explain_end(end, attempt.state))
         else:
             self._look_for_rest(attempt)
 
@@ -263,6 +263,12 @@ class Dispatcher:
                 self._conclude_attempt(attempt, "failed", attempt.refusal)
             elif attempt.state.name == "gone" and (is_silent or attempt.state.is_final):
                 self._conclude_attempt(attempt, "interrupted", "the head has stopped it")
+
+
+def explain_end(end: ShareEnd, state: EngineState) -> str:
+    """Return why an attempt has ended: its node knows the signal that has stopped it, and its engine the cause."""
+    cause = state.reason if end.how == "interrupted" else ""
+    return "; ".join(filter(None, [end.reason, cause]))
 
 
 def fetch_files(engine: Engine, store: ShareStore) -> str:

@@ -229,12 +229,13 @@ def choose_state(jobs: Sequence[SlurmJob]) -> EngineState:
 
 def to_state(job: SlurmJob) -> EngineState:
     """Return the state of an attempt from that of its job."""
+    reason = "" if job.reason in ("None", "Priority") else job.reason
     if job.state in WAITING:
-        return EngineState("waiting", reason="" if job.reason in ("None", "Priority") else job.reason)
+        return EngineState("waiting", reason=reason)
     if job.state in RUNNING:
-        return EngineState("running", job.node)
-    reason = "" if job.reason in ("None", "") else f" ({job.reason})"
-    return EngineState("gone", job.node, f"Slurm: {job.state.lower().replace('_', ' ')}{reason}")
+        return EngineState("running", job.node, reason)
+    why = f" ({reason})" if reason else ""
+    return EngineState("gone", job.node, f"Slurm: {job.state.lower().replace('_', ' ')}{why}")
 
 
 def check_constraint(constraint: str) -> None:

@@ -208,6 +208,20 @@ def test_the_end_that_a_node_states_is_kept_with_its_closed_blocks(
     assert list_blocks(run) == [1]
 
 
+def test_a_share_that_its_engine_has_stopped_has_the_cause(run: Store, make_record: MakeRecord) -> None:
+    head = Head(run, make_record, a_share(first=1, last=2))
+
+    def end_early(store: ShareStore, _place: Place) -> None:
+        node = head.play(store)
+        node.begin()
+        node.end("interrupted", "stopped by SIGTERM")
+        head.engine.states[store.number] = EngineState("running", "n1", "TimeLimit")
+
+    head.engine.on_start = end_early
+    head.follow_shares()
+    assert [ended.reason for ended in head.dispatcher.failed] == ["stopped by SIGTERM; TimeLimit"]
+
+
 def test_a_share_with_wrong_records_is_stopped_and_the_others_go_on(run: Store, make_record: MakeRecord) -> None:
     head = Head(run, make_record, a_share(1, first=1, last=2), a_share(2, first=3, last=4))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.execution.shares import EngineSilent, Place
+from orchestrator.execution.shares import EngineSilent, EngineState, Place
 from orchestrator.execution.shares.engines.slurm import SlurmEngine, name_array, parse_jobs, to_state
 from orchestrator.records.share_store import ShareStore
 from schemas.cluster import Cluster
@@ -199,6 +199,11 @@ def test_without_attempts_nobody_is_asked(slurm: Doubles) -> None:
 def test_every_state_means_that_it_waits_runs_or_is_gone(state: str, name: str) -> None:
     (job,) = parse_jobs(f"7|1|plumbline-x-0-1|{state}|n1|None\n")
     assert to_state(job).name == name
+
+
+def test_a_job_that_slurm_ends_has_the_reason_while_its_processes_end() -> None:
+    (job,) = parse_jobs("7|1|plumbline-x-0-1|COMPLETING|n1|TimeLimit\n")
+    assert to_state(job) == EngineState("running", "n1", "TimeLimit")
 
 
 def test_a_line_that_is_no_job_is_left_out() -> None:
