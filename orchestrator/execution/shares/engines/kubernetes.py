@@ -46,8 +46,7 @@ class KubernetesEngine:
 
     def ask_states(self, attempts: Sequence[ShareStore]) -> Mapping[Number, EngineState]:
         """Return that an attempt waits for its job until a pod has begun it; from then on its signs of life tell."""
-        waiting = EngineState("waiting", reason="apply the job that `cluster-job` prints")
-        return {each.number: EngineState("running") if each.read_pulse()[0] else waiting for each in attempts}
+        return {each.number: find_state(each) for each in attempts}
 
     def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Leave it to the pods, which see that their attempts were withdrawn."""
@@ -61,6 +60,14 @@ class KubernetesEngine:
 
     def end_processes(self) -> None:
         """Leave everything to the job."""
+
+
+def find_state(attempt: ShareStore) -> EngineState:
+    """Return the state of an attempt from its lease."""
+    if attempt.read_pulse()[0] == 0:
+        return EngineState("waiting", reason="apply the job that `cluster-job` prints")
+    lease = attempt.read_lease()
+    return EngineState("gone" if lease is not None and lease.withdrawn else "running")
 
 
 def build_kubernetes_job(

@@ -83,6 +83,12 @@ def test_an_attempt_waits_until_a_pod_takes_it(make_node: MakeNode) -> None:
     assert (after.name, after.reason) == ("running", "")
 
 
+def test_an_attempt_that_was_withdrawn_before_a_pod_took_it_is_gone(make_node: MakeNode) -> None:
+    node = make_node()
+    node.store.withdraw_attempt()
+    assert KubernetesEngine(CLUSTER).ask_states([node.store])[1, 1].name == "gone"
+
+
 def test_a_job_has_all_shares_however_many_run_at_once(stores: list[ShareStore], tmp_path: Path) -> None:
     (place,) = KubernetesEngine(CLUSTER).list_places()
     assert (place.slots, place.takes_all) == (2, True)
