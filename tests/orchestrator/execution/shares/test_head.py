@@ -190,20 +190,21 @@ def test_a_later_head_hands_out_once_what_an_attempt_leaves_that_is_lost_while_i
     ]
 
 
-def test_an_end_that_no_head_has_read_is_fetched_before_an_attempt_is_followed(
+def test_an_end_that_no_head_has_read_is_fetched_before_the_rest_is_handed_out(
     play: Play, make_node: Callable[..., Node]
 ) -> None:
     node = make_node(share=1, first=1, last=2)
     node.begin()
-    node.close(1)
+    play.engine.states[1, 1] = EngineState("running", "n1")
 
     def fetch(attempt: ShareStore) -> None:
         if attempt == node.store and attempt.read_end() is None:
-            node.close_and_end(2)
+            node.close(1)
+            node.end("interrupted", "the head has gone")
 
     play.engine.on_fetch = fetch
     assert play.lead().manifest.finished
-    assert [number for number, _ in play.engine.started] == [(2, 1)]
+    assert [number for number, _ in play.engine.started] == [(1, 2), (2, 1)]
 
 
 def test_a_place_that_got_no_more_shares_is_named(play: Play) -> None:
