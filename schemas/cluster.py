@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from schemas.base import Model, PositiveInt
 from schemas.limits import Seconds
@@ -14,6 +14,12 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Files = Literal["shared", "stream"]
 
 
+def _refuse_no_names(nodes: object) -> object:
+    if isinstance(nodes, (list, tuple)) and not nodes:
+        raise ValueError("should be a number or names; leave it out for all that Slurm offers")
+    return nodes
+
+
 class Cluster(Model):
     """The machines on which the shares of a sweep run. A share is whole blocks, on one node."""
 
@@ -22,7 +28,7 @@ class Cluster(Model):
         max_length=1000,
         description="slurm, kubernetes, or a command such as `ssh {node} {command}`; empty: the sweep runs here",
     )
-    nodes: PositiveInt | tuple[NodeName, ...] | None = Field(
+    nodes: Annotated[PositiveInt | tuple[NodeName, ...] | None, BeforeValidator(_refuse_no_names)] = Field(
         default=None, description="number of nodes at once, or their names; null: all that Slurm offers"
     )
     share_blocks: PositiveInt | None = Field(

@@ -59,6 +59,7 @@ def resume_shared_run(run: store.Store, manifest: Manifest, console: Console, wa
         print_line(console, to_printable(f"warning: {file} was damaged and is set aside; it is copied or run again"))
     if manifest.finished and not damaged:
         print_line(console, "Nothing is missing from this run.")
+        return present_run(run, console, wanted)
     begun = manifest.model_copy(update={"stopped": "", "finished": False})
     return lead_run(Head(run, begun, open_engine(manifest.sweep.cluster, len(manifest.cells))), console, wanted)
 
@@ -78,12 +79,18 @@ def lead_run(head: Head, console: Console, wanted: OutputForms) -> ExitCode:
         print_line(console, to_printable(f"warning: {problem}"))
     if (more := len(head.problems) - MAX_NAMED) > 0:
         print_line(console, f"warning: {more} more shares ended early")
+    return present_run(run, console, wanted, interrupted=interrupted)
+
+
+def present_run(run: store.Store, console: Console, wanted: OutputForms, *, interrupted: bool = False) -> ExitCode:
+    """Show the results of a run, and how to go on if it is unfinished."""
     found = Run.from_store(run)
     present_results(console, run, found, wanted)
-    if not head.manifest.finished:
+    finished = found.manifest.finished
+    if not finished:
         print_line(console, to_printable(describe_resumption(run)))
     code = exit_code(found, interrupted=interrupted)
-    return code if head.manifest.finished or code != ExitCode.FINE else ExitCode.SOME_JOBS_FAILED
+    return code if finished or code != ExitCode.FINE else ExitCode.SOME_JOBS_FAILED
 
 
 def open_view(console: Console) -> AbstractContextManager[Show]:

@@ -7,6 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.execution.shares.attempt import ShareRow
 from orchestrator.format import to_printable
@@ -45,6 +46,7 @@ class ShareTable:
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._nodes: set[str] = set()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -56,19 +58,24 @@ class ShareTable:
         self._live.stop()
 
     def __call__(self, rows: Sequence[ShareRow], waiting: int) -> None:
-        """Draw the rows."""
-        self._live.update(build_table(rows, waiting), refresh=True)
+        """Draw the rows, with those of nodes that have no share now."""
+        busy = {row.node for row in rows if row.node}
+        self._nodes |= busy
+        self._live.update(build_table(rows, waiting, sorted(self._nodes - busy)), refresh=True)
 
 
-def build_table(rows: Sequence[ShareRow], waiting: int) -> Table:
-    """Build the table of the shares that are handed out, those that measure first."""
+def build_table(rows: Sequence[ShareRow], waiting: int, idle: Sequence[str] = ()) -> Table:
+    """Build the table of the shares that are handed out, those that measure first, and of the nodes without one."""
     table = Table("node", "share", "blocks", "state", box=None, padding=(0, 2, 0, 0))
     shown = sorted(rows, key=lambda row: (row.state != "measuring", row.node, row.number))[:MOST_ROWS]
     for row in shown:
         share, attempt = row.number
         state = f"{row.state}: {row.reason}" if row.reason else row.state
         number = f"{share}" if attempt == 1 else f"{share} (attempt {attempt})"
-        table.add_row(to_printable(row.node or "-"), number, f"{row.done} of {row.blocks}", to_printable(state))
+        cells = (row.node or "-", number, f"{row.done} of {row.blocks}", state)
+        table.add_row(*(Text(to_printable(cell)) for cell in cells))
+    for node in idle[: MOST_ROWS - len(shown)]:
+        table.add_row(Text(to_printable(node)), "", "", "no share now")
     if (more := len(rows) - len(shown)) > 0 or waiting:
         table.add_row("", "", "", f"{more} more handed out, {waiting} to come")
     return table

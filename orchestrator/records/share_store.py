@@ -130,11 +130,11 @@ class ShareStore:
                 seen.append(0)
         return seen[0], seen[1]
 
-    def withdraw_attempt(self) -> None:
-        """Ask the node to end the attempt, or keep it from beginning."""
+    def withdraw_attempt(self) -> bool:
+        """Ask the node to end the attempt, or keep it from beginning; return True if it had not begun."""
         with suppress(FileExistsError):
             self._withdrawal_path.touch(exist_ok=False)
-        self.take_lease(Lease(withdrawn=True))
+        return self.take_lease(Lease(withdrawn=True))
 
     @property
     def is_withdrawn(self) -> bool:

@@ -43,7 +43,7 @@ blocks = {blocks}
 on = "{on}"
 {nodes}
 share_blocks = {share_blocks}
-patience = "11s"
+patience = "15s"
 home = "{home}"
 keep = ["{variable}", "PLUMBLINE_LOCKS"]
 """
@@ -199,6 +199,7 @@ EVERYWHERE: dict[str, Act] = {
     "disk full": fill_disk,
 }
 WITH_SLURM: dict[str, Act] = EVERYWHERE | {
+    "share SIGSTOP": signal_share(signal.SIGSTOP),
     "slurmd SIGKILL": kill_daemon(""),
     "slurmctld SIGKILL": kill_daemon("slurmctld"),
     "node lost": kill_node,

@@ -1,4 +1,7 @@
-"""A Slurm of two nodes on this machine, run by the current user from a folder, without munge and without a database."""
+"""A Slurm of two nodes on this machine, run by the current user from a folder, without a database.
+
+Where munge is installed, a munged with a key of its own vouches for its users, as on a real cluster.
+"""
 
 import contextlib
 import os
@@ -21,14 +24,21 @@ NODES = ("n1", "n2")
 DIE_WITH_TESTS = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 # A node whose daemon was killed is completing its job for a while.
 WAIT_S = 150.0
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+WITH_MUNGE = """\
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CredType=cred/munge"""
+WITHOUT_MUNGE = """\
+AuthType=auth/none
+CredType=cred/none"""
 CONFIGURATION = """\
 ClusterName=plumbline
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ports[0]}
 SlurmUser={user}
 SlurmdUser={user}
-AuthType=auth/none
-CredType=cred/none
+{security}
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 ProctrackType=proctrack/linuxproc
@@ -58,8 +68,7 @@ PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 
 def explain_missing() -> str:
     """Return why no Slurm can be run here; empty if it can."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
+    missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
     return f"needs {', '.join(missing)}: apt-get install slurm-wlm" if missing else ""
 
 
@@ -73,8 +82,12 @@ class SlurmCluster:
     @property
     def variables(self) -> dict[str, str]:
         """The variables with which the programs of Slurm find this one."""
-        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        return dict(os.environ) | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
+        return dict(os.environ) | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": PATH}
+
+    @property
+    def has_munge(self) -> bool:
+        """Return whether munge is installed."""
+        return shutil.which("munged", path=PATH) is not None
 
     def configure(self) -> None:
         """Write the configuration, with ports that are free now."""
@@ -82,6 +95,7 @@ class SlurmCluster:
             (self.folder / name).mkdir()
         text = CONFIGURATION.format(
             folder=self.folder,
+            security=(WITH_MUNGE if self.has_munge else WITHOUT_MUNGE).format(folder=self.folder),
             host=socket.gethostname().partition(".")[0],
             user=pwd.getpwuid(os.getuid()).pw_name,
             cpus=os.cpu_count(),
@@ -93,6 +107,21 @@ class SlurmCluster:
         """Run a program of Slurm, and return what it prints."""
         done = subprocess.run(command, env=self.variables, capture_output=True, text=True, timeout=60, check=False)
         return done.stdout.strip()
+
+    def start_munge(self) -> None:
+        """Start a munged with a new key, and wait until it listens. Its folder is of the test's user alone."""
+        key = self.folder / "munge.key"
+        key.touch(mode=0o600)
+        key.write_bytes(os.urandom(128))
+        paths = {name: self.folder / f"munge.{name}" for name in ("socket", "pid", "log", "seed")}
+        options = [f"--key-file={key}", f"--socket={paths['socket']}", f"--log-file={paths['log']}"]
+        options += [f"--pid-file={paths['pid']}", f"--seed-file={paths['seed']}"]
+        self._start("munged", "munged", "--foreground", "--force", *options)
+        until = time.monotonic() + WAIT_S
+        while not paths["socket"].exists():
+            if time.monotonic() > until or STARTED[self.daemons["munged"]].poll() is not None:
+                raise RuntimeError(f"munged does not listen: {(self.folder / 'munged.out').read_text()}")
+            time.sleep(0.05)
 
     def start_controller(self) -> None:
         """Start the controller."""
@@ -186,6 +215,8 @@ def run_slurm(folder: Path) -> Iterator[SlurmCluster]:
     made = SlurmCluster(folder)
     made.configure()
     try:
+        if made.has_munge:
+            made.start_munge()
         made.start_controller()
         time.sleep(1)
         for node in NODES:

@@ -27,10 +27,15 @@ def test_a_sweep_runs_here_unless_it_names_an_engine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "read"), [(4, 4), (["n1", "user@n2.example"], ("n1", "user@n2.example")), (None, None), ([], ())]
+    ("nodes", "read"), [(4, 4), (["n1", "user@n2.example"], ("n1", "user@n2.example")), (None, None)]
 )
 def test_nodes_are_a_number_or_names(nodes: object, read: object) -> None:
     assert Cluster.model_validate({"nodes": nodes}).nodes == read
+
+
+def test_no_nodes_at_all_are_refused() -> None:
+    with pytest.raises(ValidationError, match="should be a number or names; leave it out for all that Slurm offers"):
+        Cluster.model_validate({"nodes": []})
 
 
 @pytest.mark.parametrize("name", ["-oProxyCommand=x", "", "a b", "a;b", "a\nb", "$(x)", "x" * 200])

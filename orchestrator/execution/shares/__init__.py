@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from orchestrator.errors import UsageError
 from orchestrator.processes.signals import Interrupts
 from orchestrator.records.share_store import ShareStore
 
@@ -19,12 +20,20 @@ Number = tuple[int, int]
 StateName = Literal["waiting", "running", "gone", "unknown"]
 
 
+class EngineSilent(UsageError):
+    """The engine does not answer now, and may have heard all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node, or nodes among which the engine chooses: then the name is empty. `slots`: shares at once."""
+    """A node, or nodes among which the engine chooses: then the name is empty. `slots`: shares at once.
+
+    `takes_all`: it is handed all shares, and keeps those beyond its slots until there is room.
+    """
 
     name: str
     slots: int
+    takes_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class Engine(Protocol):
         """Start attempts at a place. Their requests are in their folders.
 
         Raises:
+            EngineSilent: the engine does not answer; it may have started some of them.
             UsageError: the engine refuses them.
         """
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.execution.shares import NOT_STARTED, EngineState, Number, Place
+from orchestrator.execution.shares import CANCEL_GRACE_S, NOT_STARTED, EngineState, Number, Place
 from orchestrator.records.share_store import ShareStore
 from schemas.share import ShareSpec
 
@@ -24,7 +24,7 @@ class ShareRow:
 
 @dataclass(slots=True)
 class Attempt:
-    """An attempt that has been handed out and is not over. `heard_s`: when its node last gave a sign of life.
+    """An attempt that is not over. `heard_s`: when its node last gave a sign of life.
 
     One that an earlier head has handed out has no place.
     """
@@ -37,26 +37,79 @@ class Attempt:
     state: EngineState = NOT_STARTED
     done: int = 0
     pulse: tuple[int, int] = (0, 0)
-    is_cancelled: bool = False
+    is_started: bool = True
+    """The engine has taken it."""
+    refusal: str = ""
+    """The reason why the engine has not taken it."""
+    is_barred: bool = False
+    """No node can begin it any more."""
+    cancelled_s: float | None = None
+    killed_s: float | None = None
+    ended_s: float | None = None
+    """The time when the head has seen its end, before all that it has closed."""
+
+    @property
+    def blocks(self) -> int:
+        """The number of its blocks."""
+        return self.spec.last - self.spec.first + 1
 
     @property
     def has_begun(self) -> bool:
         """Return whether a node has taken the lease."""
         return self.pulse[0] != 0
 
+    @property
+    def is_unheard(self) -> bool:
+        """Return whether the engine does not know of it."""
+        return not self.is_started and self.state.name == "gone"
+
+    def is_late(self, now_s: float) -> bool:
+        """Return whether it has had its time to end, and was not killed yet."""
+        return self.killed_s is None and self.cancelled_s is not None and now_s - self.cancelled_s > CANCEL_GRACE_S
+
+    def note_start(self, place: Place, now_s: float) -> None:
+        """Note that the engine is asked to start it at a place."""
+        self.place, self.node, self.heard_s = place, place.name, now_s
+        self.state, self.is_started, self.refusal = NOT_STARTED, True, ""
+
+    def note_refusal(self, reason: str) -> None:
+        """Note that the engine has not taken it, or has not said so; its state is unknown until the engine is asked."""
+        self.node, self.state, self.is_started, self.refusal = "", EngineState("unknown"), False, reason
+
+    def note_state(self, state: EngineState, now_s: float) -> None:
+        """Note what the engine says. The patience with a share begins when the share does."""
+        if state.name == "running" and self.state.name != "running" and not self.has_begun:
+            self.heard_s = now_s
+        self.state = state
+        if state.name in ("waiting", "running"):
+            self.is_started, self.refusal = True, ""
+
     def note_pulse(self, now_s: float) -> None:
         """Note a sign of life, by the clock of this machine: that of the node may be another."""
+        if self.is_barred:
+            return  # the lease is the head's own
         if (pulse := self.store.read_pulse()) != self.pulse:
             self.pulse, self.heard_s = pulse, now_s
-        if not self.node and self.has_begun:
-            lease = self.store.read_lease()
-            self.node = (lease.node if lease else "") or self.state.node
+        if self.has_begun:
+            self.is_started = True
+            if not self.node:
+                lease = self.store.read_lease()
+                self.node = (lease.node if lease else "") or self.state.node
+
+    def bar(self) -> None:
+        """Ask its node to end it, or keep it from beginning."""
+        self.is_barred = self.store.withdraw_attempt() or self.is_barred
 
     def to_row(self) -> ShareRow:
         """Return what a person sees of it."""
-        state = "ending" if self.is_cancelled else "measuring" if self.has_begun else self.state.name
-        blocks = self.spec.last - self.spec.first + 1
-        return ShareRow(self.store.number, self.node or self.state.node, self.done, blocks, state, self.state.reason)
+        if self.cancelled_s is not None:
+            state = "ending"
+        elif self.has_begun:
+            state = "measuring"
+        else:
+            state = self.state.name if self.is_started else "waiting"
+        node = self.node or self.state.node
+        return ShareRow(self.store.number, node, self.done, self.blocks, state, self.refusal or self.state.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,10 @@
 """Settings of `[cluster]` that engines have in common."""
 
 import shlex
-from typing import Final
 
 from orchestrator.errors import UsageError
+from orchestrator.planning.cluster_file import SLURM_SETTINGS
 from schemas.cluster import Cluster
-
-# Settings that mean something to Slurm alone.
-SLURM_SETTINGS: Final = ("partition", "constraint", "account", "time", "sbatch")
 
 
 def refuse_slurm_settings(cluster: Cluster, advice: str) -> None:

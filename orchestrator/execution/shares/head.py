@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final
 
 from orchestrator.errors import UsageError
-from orchestrator.execution.shares import Engine, Place
+from orchestrator.execution.shares import Engine, Number, Place
 from orchestrator.execution.shares.attempt import EndedAttempt, ShareRow
 from orchestrator.execution.shares.collector import Collector, WrongBlock, make_collector
-from orchestrator.execution.shares.dispatcher import Dispatcher
+from orchestrator.execution.shares.dispatcher import Dispatcher, fetch_files
 from orchestrator.execution.shares.engines import shares_files
 from orchestrator.planning.shares import Assignment, ShareLayout, assign_blocks
 from orchestrator.processes.descendants import guard_descendants
@@ -38,6 +38,12 @@ class Head:
     manifest: Manifest
     engine: Engine
     problems: list[str] = field(default_factory=list)
+    _known: dict[int, range] = field(default_factory=dict)
+    """The blocks of each share."""
+    _attempts: dict[int, int] = field(default_factory=dict)
+    """The number of the last attempt at each share."""
+    _adopted: set[Number] = field(default_factory=set)
+    """The attempts of an earlier head that are followed."""
 
     @property
     def cluster(self) -> Cluster:
@@ -49,16 +55,15 @@ class Head:
         """Measure the blocks that are missing; return whether a signal ended that early.
 
         Raises:
-            UsageError: the engine refuses shares.
+            UsageError: the engine has refused all shares.
             OSError: the run cannot be written to; everything before is kept.
         """
         self.run.write_manifest(self.manifest)
         cells = frozenset(cell.id for cell in self.manifest.cells)
         collector = make_collector(self.run, cells, self._note_machine)
         blocks = self.manifest.sweep.stop.blocks
-        dispatcher = Dispatcher(
-            self.run, self.engine, collector, self.cluster.patience, clock=clock, on_ended=self._note_environments
-        )
+        dispatcher = Dispatcher(self.run, self.engine, collector, self.cluster.patience, clock=clock)
+        dispatcher.on_ended = partial(self._note_end, dispatcher)
         try:
             self._hand_out_blocks(dispatcher)
             with guard_descendants():
@@ -66,35 +71,60 @@ class Head:
         finally:
             self.engine.end_processes()
             missing = collector.taken.list_missing(blocks)
+            self.problems += describe_left_out(dispatcher.left_out)
             self.problems += [*map(describe_failure, dispatcher.failed), *describe_kept(collector.taken.kept)]
             self._write_end(blocks, missing, interrupts)
+        if dispatcher.refusal and not collector.taken.by_block and interrupts.received is None:
+            raise UsageError(dispatcher.refusal)
         return interrupts.received is not None and bool(missing)
 
     def _hand_out_blocks(self, dispatcher: Dispatcher) -> None:
         """Follow the attempts of an earlier head that may still run, and queue the other blocks that are missing."""
-        known, attempts, followed = dict[int, range](), dict[int, int](), set[int]()
         for store, spec in iterate_attempt_specs(self.run):
-            blocks = range(spec.first, spec.last + 1)
-            known.setdefault(spec.share, blocks)
-            attempts[spec.share] = max(spec.attempt, attempts.get(spec.share, 0))
-            is_over = store.read_end() is not None or store.is_withdrawn
-            self._collect_left(dispatcher.collector, store, spec)
-            if not is_over:
+            self._known.setdefault(spec.share, range(spec.first, spec.last + 1))
+            self._attempts[spec.share] = max(spec.attempt, self._attempts.get(spec.share, 0))
+            # The files first: the end may be among what a node has sent and no head has read.
+            problem = fetch_files(self.engine, store)
+            if store.read_end() is None and not store.is_withdrawn:
                 dispatcher.adopt_attempt(store, spec)
-                followed.update(blocks)
-        taken = dispatcher.collector.taken
-        rest = [block for block in taken.list_missing(self.manifest.sweep.stop.blocks) if block not in followed]
-        dispatcher.places = self.engine.list_places() if rest else ()
-        for each in assign_blocks(rest, known, attempts, self._choose_size(len(rest), dispatcher.places)):
+            else:
+                self._collect_left(dispatcher.collector, store, spec, problem)
+        dispatcher.look_at_all()
+        self._adopted.update(dispatcher.open)
+        self._queue_missing(dispatcher, range(1, self.manifest.sweep.stop.blocks + 1))
+
+    def _queue_missing(self, dispatcher: Dispatcher, blocks: Sequence[int]) -> None:
+        """Queue those blocks that are missing, and that no attempt measures which is followed.
+
+        Raises:
+            UsageError: there is no place for them.
+        """
+        taken = dispatcher.collector.taken.by_block
+        followed = {block for each in dispatcher.open.values() for block in range(each.spec.first, each.spec.last + 1)}
+        rest = [block for block in blocks if block not in taken and block not in followed]
+        if rest and not dispatcher.places:
+            dispatcher.places = self.engine.list_places()
+        for each in assign_blocks(rest, self._known, self._attempts, self._choose_size(len(rest), dispatcher.places)):
+            self._attempts[each.share] = each.attempt
             dispatcher.waiting.append(partial(self._make_spec, each))
 
-    def _collect_left(self, collector: Collector, store: ShareStore, spec: ShareSpec) -> None:
-        """Collect the blocks that an attempt has closed since an earlier head looked."""
+    def _note_end(self, dispatcher: Dispatcher, ended: EndedAttempt, store: ShareStore) -> None:
+        """Note the environments of a node, and queue what an attempt of an earlier head has left."""
+        self._note_environments(ended, store)
+        if ended.number in self._adopted and not dispatcher.is_ending:
+            try:
+                self._queue_missing(dispatcher, range(ended.first, ended.last + 1))
+            except UsageError as error:
+                self.problems.append(str(error))
+
+    def _collect_left(self, collector: Collector, store: ShareStore, spec: ShareSpec, problem: str) -> None:
+        """Collect the blocks that an attempt which is over has closed since an earlier head looked."""
         try:
-            self.engine.fetch_files(store)
             collector.collect_blocks(store, spec)
-        except (WrongBlock, UsageError) as error:
-            self.problems.append(f"share {spec.share}, attempt {spec.attempt}: {error}")
+        except WrongBlock as error:
+            problem = problem or str(error)
+        if problem:
+            self.problems.append(f"share {spec.share}, attempt {spec.attempt}: {problem}")
 
     def _choose_size(self, blocks: int, places: Sequence[Place]) -> int:
         """Return the size of new shares: as asked, or one share for each node."""
@@ -161,6 +191,11 @@ def fix_blocks(manifest: Manifest, layout: ShareLayout, began: datetime) -> Mani
     return manifest.model_copy(
         update={"sweep": manifest.sweep.model_copy(update={"stop": stop}), "extensions": (extension,)}
     )
+
+
+def describe_left_out(left_out: Mapping[Place, str]) -> list[str]:
+    """Describe the places that got no more shares."""
+    return [f"{place.name or 'the cluster'} got no more shares: {why}" for place, why in left_out.items()]
 
 
 def describe_failure(ended: EndedAttempt) -> str:

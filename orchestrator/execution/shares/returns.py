@@ -63,11 +63,12 @@ class FolderReturn:
         """Give a sign of life; return False if the attempt was withdrawn, or its folder is gone."""
         try:
             self.store.renew_lease()
+            is_withdrawn = self.store.is_withdrawn
         except FileNotFoundError:
             return False
         except OSError:  # a file server that does not answer now
             return True
-        return not self.store.is_withdrawn
+        return not is_withdrawn
 
     def close_block(self, block: int, records: Sequence[JobRecord]) -> None:
         """Mark the block as closed."""

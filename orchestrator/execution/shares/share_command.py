@@ -14,9 +14,11 @@ def make_share_command(cluster: Cluster, node: str = "") -> list[str]:
     """Return the words of the command, none of which a shell on the way changes.
 
     Raises:
-        UsageError: a word has characters that a shell would change.
+        UsageError: there is no word, or one has characters that a shell would change.
     """
     words = split_words(cluster.program, "program") if cluster.program else make_own_command()
+    if not words:
+        raise UsageError("program in [cluster] is blank; leave it out, or name the command that starts this on a node")
     words = [*words, "share", *(("--node", node) if node else ())]
     for word in words:
         if shlex.quote(word) != word:

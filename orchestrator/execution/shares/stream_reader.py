@@ -20,12 +20,16 @@ CHUNK_BYTES: Final = 1 << 20
 
 @dataclass(slots=True)
 class StreamReader:
-    """A reader that goes on where it has stopped. A stream of more than `most_bytes` is refused."""
+    """A reader that goes on where it has stopped, and no further than what is wrong with the stream.
+
+    A stream of more than `most_bytes` is refused.
+    """
 
     store: ShareStore
     most_bytes: int
     _offset: int = 0
     _rest: bytes = b""
+    _problem: str = ""
 
     def read_available(self) -> None:
         """Unpack the lines that have arrived completely.
@@ -33,6 +37,15 @@ class StreamReader:
         Raises:
             UsageError: a line is no file of a share, or the stream is too long.
         """
+        try:
+            if not self._problem:
+                self._read_lines()
+        except UsageError as error:
+            self._problem = str(error)
+        if self._problem:
+            raise UsageError(self._problem)
+
+    def _read_lines(self) -> None:
         try:
             file = self.store.stream_path.open("rb")
         except OSError:

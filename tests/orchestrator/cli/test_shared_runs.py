@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.orchestrator.export.publication.forging import replace_samples
 from tests.orchestrator.quick import PROGRAM
 
 Inside = Callable[..., Said]
+ROOT = Path(__file__).resolve().parents[3]
 SWEEP = """\
 seed = 11
 
@@ -136,6 +138,15 @@ def test_nothing_is_missing_from_a_whole_run(swept: Path) -> None:
 def copied(swept: Path, tmp_path: Path) -> Path:
     shutil.copytree(swept / "runs", tmp_path / "runs", symlinks=True)
     return tmp_path
+
+
+def test_a_whole_run_needs_no_machines_to_be_shown_again(copied: Path) -> None:
+    path = open_run(copied, "shared").folder / "manifest.json"
+    path.write_text(path.read_text().replace('"on": "env {command}"', '"on": "no-such-program {command}"'))
+    said = run_program(copied, "resume", "shared", "--no-report")
+    assert said.returncode == ExitCode.FINE, said.stderr
+    assert "Nothing is missing from this run." in said.stdout
+    assert "no-such-program" in path.read_text()
 
 
 @pytest.mark.long
@@ -257,6 +268,8 @@ def test_a_plan_has_the_same_as_a_document(no_user_file: Path, inside: Inside) -
         (("--on", SSH, "--nodes", "a,,b"), f"{NEITHER} 'a,,b'"),
         (("--on", "", "--nodes", "4"), "--nodes is for --on; add --on slurm"),
         (("--on", "kubernetes"), "--on kubernetes needs a number of nodes, such as --nodes 4"),
+        (("--on", "kubernetes", "--nodes", "4"), "--on kubernetes needs program in [cluster]"),
+        (("--on", SSH, "--nodes", "9" * 5000), f"{NEITHER} '9999"),
         (("--on", SSH, "--nodes", "a", "--profile"), "--profile is for one machine; leave it out"),
         (("--on", "no-such-program {command}"), "there is no program 'no-such-program'"),
     ],
@@ -276,6 +289,18 @@ def test_settings_of_the_user_hold_for_sweeps_on_other_machines(no_user_file: Pa
     shared = json.loads(inside("plan", *QUICK, "--on", SSH, "--nodes", "a", "--json").out)
     assert (shared["sweep"]["cluster"]["home"], shared["shares"]["share_blocks"]) == ("/scratch/me", 2)
     assert json.loads(inside("plan", *QUICK, "--json").out)["sweep"]["cluster"] is None
+
+
+def test_settings_of_the_user_for_slurm_hold_for_slurm_alone(no_user_file: Path, inside: Inside) -> None:
+    no_user_file.write_text('partition = "cpu"\ntime = "2h"\nsbatch = ["--qos=low"]\nhome = "/scratch/me"\n')
+    shared = json.loads(inside("plan", *QUICK, "--on", SSH, "--nodes", "a", "--json").out)
+    cluster = shared["sweep"]["cluster"]
+    assert (cluster["partition"], cluster["time"], cluster["sbatch"]) == ("", None, [])
+    assert cluster["home"] == "/scratch/me"
+    file = no_user_file.with_name("mine.toml")
+    file.write_text('[cluster]\npartition = "cpu"\n')
+    said = inside("plan", str(file), *QUICK, "--on", SSH, "--nodes", "a")
+    assert (said.code, "partition in [cluster] is for --on slurm" in said.err) == (ExitCode.USAGE, True)
 
 
 def test_a_sweep_file_prevails_over_the_user_and_options_over_both(no_user_file: Path, inside: Inside) -> None:
@@ -301,6 +326,7 @@ def test_a_table_without_an_engine_leaves_the_sweep_on_this_machine(no_user_file
     [
         ("partitoin = 'x'\n", "cluster.toml:1: unknown key 'partitoin'; did you mean partition"),
         ("gpus = 0\n", "cluster.toml:1: gpus: "),
+        ("nodes = []\n", "cluster.toml:1: nodes: should be a number or names; leave it out for all that Slurm offers"),
         ("time = '5'\n", "cluster.toml:1: time: "),
         ("sbatch = ['rm -rf']\n", "cluster.toml:1: sbatch.0: "),
         ("keep = ['A B']\n", "cluster.toml:1: keep.0: "),
@@ -323,21 +349,22 @@ def test_only_a_run_for_kubernetes_has_a_job(copied: Path, inside: Inside) -> No
 
 @pytest.mark.long
 def test_a_run_for_kubernetes_waits_for_its_job_and_takes_what_pods_write(tmp_path: Path) -> None:
-    text = SWEEP.replace('on = "env {command}"', 'on = "kubernetes"').replace("blocks = 4", "blocks = 2")
-    (tmp_path / "sweep.toml").write_text(text)
+    text = SWEEP.replace('on = "env {command}"', 'on = "kubernetes"').replace("blocks = 4", "blocks = 3")
+    program = f'program = "env PYTHONPATH={ROOT} {sys.executable} -m orchestrator"\nshare_blocks = 1\n'
+    (tmp_path / "sweep.toml").write_text(text + program)
     with subprocess.Popen([*PROGRAM, "sweep", "sweep.toml", "--no-report"], cwd=tmp_path, stdout=-3) as head:
         until = time.monotonic() + 60
-        while len(list(tmp_path.glob("runs/*/shares/*/spec.json"))) < 2 and time.monotonic() < until:
+        while len(list(tmp_path.glob("runs/*/shares/*/spec.json"))) < 3 and time.monotonic() < until:
             time.sleep(0.1)
         said = run_program(tmp_path, "cluster-job", "latest", "--image", "plumbline:1", "--claim", "runs")
         job = json.loads(said.stdout)
-        assert (job["spec"]["completions"], job["spec"]["completionMode"]) == (2, "Indexed")
+        assert (job["spec"]["completions"], job["spec"]["completionMode"]) == (3, "Indexed")
         (container,) = job["spec"]["template"]["spec"]["containers"]
-        for index in range(2):
+        for index in range(3):
             variables = dict(os.environ) | {"JOB_COMPLETION_INDEX": str(index), "NODE_NAME": f"pool-{index}"}
             subprocess.run(container["command"], env=variables, check=True, timeout=100)
         assert head.wait(60) == ExitCode.FINE
     records = find_run(tmp_path / "runs", "latest").read_records()
-    assert map_blocks(records) == {1: {"pool-0"}, 2: {"pool-1"}}
+    assert map_blocks(records) == {1: {"pool-0"}, 2: {"pool-1"}, 3: {"pool-2"}}
     again = run_program(tmp_path, "cluster-job", "latest", "--image", "i", "--claim", "c")
     assert "has no share that waits; hand out what is missing with `resume`" in again.stderr

@@ -9,6 +9,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.analysis.statistics.looks import ALPHA, ALPHA_ON_VERDICTS
 from orchestrator.errors import UsageError
 from orchestrator.planning.extension import NO_EXTENSION, ExtensionRequest, extend_manifest
+from schemas.cluster import Cluster
 from schemas.job import Cell
 from schemas.record import JobRecord, Manifest
 from tests.orchestrator.conftest import a_manifest, a_run
@@ -44,6 +45,16 @@ def test_blocks_are_a_total_or_so_many_more(make_noisy_run: MakeRun, blocks: str
     assert extended.sweep.stop.blocks == total
     assert extended.extensions[-1].least_blocks == total
     assert (extended.finished, extended.stopped) == (False, "")
+
+
+@pytest.mark.parametrize(("blocks", "total"), [("+29", 33), ("400", 400)])
+def test_blocks_on_several_machines_have_no_limit_of_one_machine(
+    make_noisy_run: MakeRun, blocks: str, total: int
+) -> None:
+    run = make_noisy_run(4)
+    sweep = run.manifest.sweep.model_copy(update={"cluster": Cluster(on="slurm")})
+    shared = a_run(run.manifest.model_copy(update={"sweep": sweep}), run.records)
+    assert extend(shared, blocks=blocks).sweep.stop.blocks == total
 
 
 @pytest.mark.parametrize(("budget", "seconds"), [("10m", 600), ("+5m", 400), ("+90s", 190)])

@@ -69,3 +69,21 @@ def test_a_table_is_drawn_when_it_is_told_and_leaves_nothing() -> None:
         show([MEASURING], 0)
         assert isinstance(console.file, io.StringIO)
         assert "measuring" in console.file.getvalue()
+
+
+def test_a_node_between_two_shares_keeps_its_row() -> None:
+    console = Console(file=io.StringIO(), width=100, height=40, force_terminal=True)
+    with ShareTable(console) as show:
+        show([MEASURING, ShareRow((3, 1), "n2", 1, 4, "measuring")], 1)
+        show([ShareRow((3, 1), "n2", 2, 4, "measuring")], 1)
+    assert isinstance(console.file, io.StringIO)
+    last = console.file.getvalue().rpartition("node")[2]
+    rows = [" ".join(line.split()) for line in last.splitlines()]
+    assert "n1 no share now" in rows
+    assert "n2 3 2 of 4 measuring" in rows
+
+
+def test_brackets_in_names_and_reasons_are_shown_as_they_are() -> None:
+    text = render(ShareRow((1, 1), "n[1-4]", 0, 1, "waiting", "ReqNodeNotAvail [/bold] [red]n3[/red]"))
+    assert "n[1-4]" in text
+    assert "waiting: ReqNodeNotAvail [/bold] [red]n3[/red]" in " ".join(text.split())

@@ -5,9 +5,13 @@ from orchestrator.execution.shares import Engine
 from orchestrator.execution.shares.engines.command import COMMAND, CommandEngine
 from orchestrator.execution.shares.engines.kubernetes import KubernetesEngine
 from orchestrator.execution.shares.engines.slurm import SlurmEngine
+from orchestrator.execution.shares.returns import PULSE_S
+from orchestrator.planning.cluster_file import SLURM
 from schemas.cluster import Cluster
 
-SLURM = "slurm"
+# Signs of life that are missing at least from a share that counts as lost.
+LEAST_PULSES = 3
+
 KUBERNETES = "kubernetes"
 
 
@@ -17,6 +21,7 @@ def open_engine(cluster: Cluster, cells: int) -> Engine:
     Raises:
         UsageError: there is no such engine, or a setting does not fit it.
     """
+    check_patience(cluster)
     if cluster.on == SLURM:
         return SlurmEngine(cluster)
     if cluster.on == KUBERNETES:
@@ -27,6 +32,19 @@ def open_engine(cluster: Cluster, cells: int) -> Engine:
         f"--on {cluster.on!r} names no engine; write {SLURM}, {KUBERNETES}, or a command such as "
         f"'ssh {{node}} {COMMAND}'"
     )
+
+
+def check_patience(cluster: Cluster) -> None:
+    """Check that a share is not given up between two signs of life.
+
+    Raises:
+        UsageError: the patience is too short.
+    """
+    if cluster.patience < (least_s := LEAST_PULSES * PULSE_S):
+        raise UsageError(
+            f"patience in [cluster] is {cluster.patience:g} s, but a share gives a sign of life every {PULSE_S:g} s; "
+            f"write {least_s:g}s or more"
+        )
 
 
 def shares_files(cluster: Cluster) -> bool:

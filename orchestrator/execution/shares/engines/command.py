@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.errors import UsageError
+from orchestrator.execution.classify import format_signal
 from orchestrator.execution.event_stream import MessageFeed
 from orchestrator.execution.shares import EngineState, Number, Place
 from orchestrator.execution.shares.cluster_settings import refuse_slurm_settings, split_words
@@ -164,4 +165,4 @@ def close_input(child: Child) -> None:
 
 def describe_status(status: int) -> str:
     """Describe how a command has ended."""
-    return f"its command ended by {signal.Signals(-status).name}" if status < 0 else f"its command exited with {status}"
+    return f"its command ended by {format_signal(-status)}" if status < 0 else f"its command exited with {status}"

@@ -28,21 +28,25 @@ class KubernetesEngine:
             raise UsageError("--on kubernetes needs a number of nodes, such as --nodes 4")
         if self.cluster.files == "stream":
             raise UsageError("--on kubernetes needs files = 'shared' in [cluster]: a volume that all pods mount")
+        if not self.cluster.program:
+            raise UsageError(
+                "--on kubernetes needs program in [cluster]: the command that starts this program in the image, such "
+                "as 'python -m orchestrator'"
+            )
         refuse_slurm_settings(self.cluster, "leave it out")
+        make_share_command(self.cluster)
 
     def list_places(self) -> Sequence[Place]:
-        """Return one place for the pods of a job."""
+        """Return one place for the pods of a job. A manifest is for all shares at once: a person applies it once."""
         assert isinstance(self.cluster.nodes, int)
-        return [Place("", self.cluster.nodes)]
+        return [Place("", self.cluster.nodes, takes_all=True)]
 
     def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Leave the attempts to the job that somebody applies."""
 
     def ask_states(self, attempts: Sequence[ShareStore]) -> Mapping[Number, EngineState]:
-        """Return that an attempt waits for its job until a pod has begun it."""
-        waiting = EngineState("waiting", reason="apply the job that `cluster-job` prints")
-        silent = EngineState("gone", reason="its pod gives no sign of life")
-        return {each.number: silent if each.read_pulse()[0] else waiting for each in attempts}
+        """Return that an attempt waits for its job until a pod has begun it; from then on its signs of life tell."""
+        return {each.number: find_state(each) for each in attempts}
 
     def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Leave it to the pods, which see that their attempts were withdrawn."""
@@ -56,6 +60,14 @@ class KubernetesEngine:
 
     def end_processes(self) -> None:
         """Leave everything to the job."""
+
+
+def find_state(attempt: ShareStore) -> EngineState:
+    """Return the state of an attempt from its lease."""
+    if attempt.read_pulse()[0] == 0:
+        return EngineState("waiting", reason="apply the job that `cluster-job` prints")
+    lease = attempt.read_lease()
+    return EngineState("gone" if lease is not None and lease.withdrawn else "running")
 
 
 def build_kubernetes_job(
@@ -83,7 +95,8 @@ def build_kubernetes_job(
             "completionMode": "Indexed",
             "completions": len(attempts),
             "parallelism": min(len(attempts), cluster.nodes if isinstance(cluster.nodes, int) else len(attempts)),
-            "backoffLimit": 0,
+            # A limit for the whole job, such as `backoffLimit: 0`, would end all pods with the first that is evicted.
+            "backoffLimitPerIndex": 0,
             "podReplacementPolicy": "Failed",
             "template": {
                 "metadata": {"labels": {LABEL: name}},

@@ -3,13 +3,14 @@
 import math
 import re
 import shlex
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.errors import UsageError
-from orchestrator.execution.shares import EngineState, Number, Place
+from orchestrator.execution.shares import EngineSilent, EngineState, Number, Place
 from orchestrator.execution.shares.share_command import make_share_command
 from orchestrator.processes.process import ProgramOutput, ask_program
 from orchestrator.processes.signals import Interrupts, wait_for_signal
@@ -34,8 +35,23 @@ BASIC_VARIABLES: Final = (
     "PLUMBLINE_LOCKS",
 )
 
-WAITING: Final = frozenset({"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
-RUNNING: Final = frozenset({"RUNNING", "CONFIGURING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"})
+PROGRAMS: Final = ("sbatch", "squeue", "scancel")
+
+# What programs of Slurm say when its daemon is away or busy.
+SILENCE: Final = re.compile(
+    "unable to contact|timed out|temporarily|standby|zero bytes|connection|transport endpoint", re.IGNORECASE
+)
+
+# Nodes on which nothing can run now. A star: the node does not answer; a dollar sign: it is under maintenance.
+UNUSABLE: Final = re.compile(r"(?:down|drain|drng|fail|futr|inval|maint|npc|resv|unk)\S*|\S*[*$]\S*")
+
+# Features that are joined by one sign. Slurm knows more: counts, brackets, and both signs at once.
+SIMPLE_CONSTRAINT: Final = re.compile(r"[^&|,*()\[\]\s]+(?:(?:&[^&|,*()\[\]\s]+)*|(?:\|[^&|,*()\[\]\s]+)*)")
+
+WAITING: Final = frozenset(
+    {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
+)
+RUNNING: Final = frozenset({"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"})
 COLUMNS: Final = "%F|%K|%j|%T|%N|%r"
 IDS_AT_ONCE: Final = 500
 
@@ -51,13 +67,27 @@ class SlurmJob:
     node: str
     reason: str
 
+    @property
+    def task(self) -> str:
+        """The name of its attempt."""
+        return f"{self.name}-{self.index}"
+
 
 @dataclass(slots=True)
 class SlurmEngine:
     """The engine of Slurm. The names of its jobs follow from the run's folder, so that a later head finds them."""
 
     cluster: Cluster
-    _ids: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.cluster.files == "stream":
+            raise UsageError("--on slurm needs files = 'shared' in [cluster]: a folder for the runs that all nodes see")
+        asked = PROGRAMS if self.cluster.nodes else (*PROGRAMS, "sinfo")
+        if missing := next((name for name in asked if shutil.which(name) is None), None):
+            raise UsageError(
+                f"--on slurm: there is no program {missing}; run this where jobs are submitted with sbatch"
+            )
 
     def list_places(self) -> Sequence[Place]:
         """Return one place where Slurm chooses the nodes, or a place for each node that was named."""
@@ -67,14 +97,21 @@ class SlurmEngine:
         return [Place("", nodes or self._count_nodes())]
 
     def _count_nodes(self) -> int:
-        """Count the nodes of the partition that are not down."""
-        partition = [f"--partition={self.cluster.partition}"] if self.cluster.partition else []
-        found = check_answer(ask_program(["sinfo", "-h", "-N", "-o", "%N|%t|%P", *partition], deadline_s=DEADLINE_S))
-        rows = [line.split("|") for line in found.output.splitlines() if line.count("|") == 2]
-        default = [row for row in rows if row[2].endswith("*")] if not self.cluster.partition else rows
-        usable = {name for name, state, _ in default or rows if not re.match("down|drain|drng|fail|maint", state)}
+        """Count the nodes of the partition that have the features which are asked for, and can run something."""
+        partition, constraint = self.cluster.partition, self.cluster.constraint
+        check_constraint(constraint)
+        asked = [f"--partition={partition}"] if partition else []
+        found = check_answer(ask_program(["sinfo", "-h", "-N", "-o", "%N|%t|%P|%f", *asked], deadline_s=DEADLINE_S))
+        rows = [line.split("|") for line in found.output.splitlines() if line.count("|") == 3]
+        default = [row for row in rows if row[2].endswith("*")] if not partition else rows
+        usable = {
+            name
+            for name, state, _, features in default or rows
+            if not UNUSABLE.fullmatch(state) and has_features(features, constraint)
+        }
         if not usable:
-            raise UsageError(f"Slurm offers no node{' in ' + self.cluster.partition if partition else ''}; see sinfo")
+            where = f"{f' in {partition}' if partition else ''}{f' with {constraint}' if constraint else ''}"
+            raise UsageError(f"Slurm offers no node{where}; see sinfo")
         return len(usable)
 
     def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
@@ -136,14 +173,16 @@ class SlurmEngine:
         if found.status != 0:
             silent = EngineState("unknown", reason=f"Slurm does not answer: {found.errors[:200]}")
             return {store.number: silent for store in attempts}
-        jobs = {f"{job.name}-{job.index}": job for job in parse_jobs(found.output)}
-        self._ids.update((task, job.id) for task, job in jobs.items())
-        return {store.number: to_state(jobs.get(name_task(store))) for store in attempts}
+        jobs = defaultdict[str, list[SlurmJob]](list)
+        for job in parse_jobs(found.output):
+            jobs[job.task].append(job)
+        self._ids.update((task, {job.id for job in found}) for task, found in jobs.items())
+        return {store.number: choose_state(jobs[name_task(store)]) for store in attempts}
 
     def cancel_attempts(self, attempts: Sequence[ShareStore], *, kill: bool) -> None:
         """Cancel attempts: Slurm terminates them, and kills what is left after the site's KillWait."""
         self.ask_states(attempts)
-        ids = [self._ids[name_task(store)] for store in attempts if name_task(store) in self._ids]
+        ids = [each for store in attempts for each in sorted(self._ids.get(name_task(store), ()))]
         for at in range(0, len(ids), IDS_AT_ONCE):
             chunk = ids[at : at + IDS_AT_ONCE]
             ask_program(["scancel", *(["--signal=KILL", "--full"] if kill else []), *chunk], deadline_s=DEADLINE_S)
@@ -178,27 +217,56 @@ def parse_jobs(text: str) -> Iterator[SlurmJob]:
             yield SlurmJob(f"{array}_{index}", index, name, state, node, reason)
 
 
-def to_state(job: SlurmJob | None) -> EngineState:
-    """Return the state of an attempt from that of its job; Slurm forgets one some minutes after its end."""
-    if job is None:
-        return EngineState("gone", reason="Slurm does not know it")
+def choose_state(jobs: Sequence[SlurmJob]) -> EngineState:
+    """Return the state of an attempt from that of its job; Slurm forgets one some minutes after its end.
+
+    There are several if Slurm has taken the job and did not say so. Then the one that is not over counts.
+    """
+    states = [to_state(job) for job in jobs]
+    gone = EngineState("gone", reason="Slurm does not know it")
+    return next((state for state in states if state.name != "gone"), states[-1] if states else gone)
+
+
+def to_state(job: SlurmJob) -> EngineState:
+    """Return the state of an attempt from that of its job."""
+    reason = "" if job.reason in ("None", "Priority") else job.reason
     if job.state in WAITING:
-        return EngineState("waiting", reason="" if job.reason in ("None", "Priority") else job.reason)
+        return EngineState("waiting", reason=reason)
     if job.state in RUNNING:
-        return EngineState("running", job.node)
-    reason = "" if job.reason in ("None", "") else f" ({job.reason})"
-    return EngineState("gone", job.node, f"Slurm: {job.state.lower().replace('_', ' ')}{reason}")
+        return EngineState("running", job.node, reason)
+    why = f" ({reason})" if reason else ""
+    return EngineState("gone", job.node, f"Slurm: {job.state.lower().replace('_', ' ')}{why}")
+
+
+def check_constraint(constraint: str) -> None:
+    """Check that nodes with these features can be counted.
+
+    Raises:
+        UsageError: it is more than features that are joined by one sign.
+    """
+    if constraint and not SIMPLE_CONSTRAINT.fullmatch(constraint):
+        raise UsageError(
+            f"constraint {constraint!r} in [cluster] is more than features joined by & or by |, so its nodes cannot be "
+            "counted; write their number: --nodes 4"
+        )
+
+
+def has_features(features: str, constraint: str) -> bool:
+    """Return whether a node with these features fulfils a constraint."""
+    has_enough = any if "|" in constraint else all
+    return not constraint or has_enough(name in features.split(",") for name in re.split("[&|]", constraint))
 
 
 def check_answer(found: ProgramOutput) -> ProgramOutput:
     """Return the answer of a program of Slurm.
 
     Raises:
-        UsageError: it has refused, or cannot be run.
+        EngineSilent: Slurm does not answer.
+        UsageError: it has refused.
     """
-    if found.status is None:
-        raise UsageError(f"Slurm does not answer: {found.errors[:300]}; run this where jobs are submitted with sbatch")
+    said = found.errors.splitlines()[0][:300] if found.errors else f"status {found.status}"
+    if found.status is None or (found.status != 0 and SILENCE.search(found.errors)):
+        raise EngineSilent(f"Slurm does not answer: {said}")
     if found.status != 0:
-        said = found.errors.splitlines()[0] if found.errors else f"status {found.status}"
-        raise UsageError(f"Slurm refuses: {said[:300]}; check [cluster] and the options of this command")
+        raise UsageError(f"Slurm refuses: {said}; check [cluster] and the options of this command")
     return found

@@ -101,6 +101,7 @@ class ObedientEngine:
     asked: int = 0
     is_closed: bool = False
     on_start: Callable[[ShareStore, Place], object] = lambda _store, _place: None
+    on_fetch: Callable[[ShareStore], object] = lambda _store: None
     on_wait: Callable[[], object] = lambda: None
 
     def clock(self) -> float:
@@ -111,11 +112,11 @@ class ObedientEngine:
         return self.places
 
     def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
+        self.stores.update((each.number, each) for each in attempts)
         for each in attempts:
+            self.on_start(each, place)
             self.started.append((each.number, place.name))
             self.states.setdefault(each.number, EngineState("running", place.name))
-            self.stores[each.number] = each
-            self.on_start(each, place)
 
     def ask_states(self, attempts: Sequence[ShareStore]) -> Mapping[Number, EngineState]:
         return {each.number: self.states[each.number] for each in attempts if each.number in self.states}
@@ -124,7 +125,7 @@ class ObedientEngine:
         self.cancelled += [(each.number, kill) for each in attempts]
 
     def fetch_files(self, attempt: ShareStore) -> None:
-        pass
+        self.on_fetch(attempt)
 
     def pass_time(self, seconds: float, interrupts: Interrupts | None = None) -> None:
         self.now_s += seconds

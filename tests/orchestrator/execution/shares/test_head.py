@@ -155,6 +155,70 @@ def test_a_later_head_follows_what_still_runs(play: Play, make_node: Callable[..
     assert list_owners(play.run)[2] == ("n1", 1, 1)
 
 
+def test_a_later_head_hands_out_at_once_what_an_attempt_has_left_that_is_gone(
+    play: Play, make_node: Callable[..., Node]
+) -> None:
+    node = make_node(share=1, first=1, last=2)
+    node.begin()
+    node.close(1)
+    play.engine.states[1, 1] = EngineState("gone", reason="its head has ended", is_final=True)
+    assert play.lead().manifest.finished
+    assert play.engine.started == [((1, 2), "n1"), ((2, 1), "n2")]
+    assert list_owners(play.run)[1] == ("n1", 1, 1)
+    assert list_owners(play.run)[2] == ("n1", 1, 2)
+
+
+def test_a_later_head_hands_out_once_what_an_attempt_leaves_that_is_lost_while_it_is_followed(
+    play: Play, make_node: Callable[..., Node]
+) -> None:
+    node = make_node(share=1, first=1, last=2)
+    node.begin()
+    play.engine.states[1, 1] = EngineState("running", "n1")
+    play.manifest = a_shared_manifest(blocks=2)
+
+    def vanish() -> None:
+        play.engine.states[1, 1] = EngineState("gone", reason="Slurm: node fail")
+
+    play.engine.on_wait = vanish
+    play.stop_after = {(1, 2): 1}
+    head = play.lead()
+    assert [number for number, _ in play.engine.started] == [(1, 2)]
+    assert sorted(list_owners(play.run)) == [1]
+    assert [problem.partition(":")[0] for problem in head.problems] == [
+        "share 1, attempt 1 on n1",
+        "share 1, attempt 2 on n1",
+    ]
+
+
+def test_an_end_that_no_head_has_read_is_fetched_before_the_rest_is_handed_out(
+    play: Play, make_node: Callable[..., Node]
+) -> None:
+    node = make_node(share=1, first=1, last=2)
+    node.begin()
+    play.engine.states[1, 1] = EngineState("running", "n1")
+
+    def fetch(attempt: ShareStore) -> None:
+        if attempt == node.store and attempt.read_end() is None:
+            node.close(1)
+            node.end("interrupted", "the head has gone")
+
+    play.engine.on_fetch = fetch
+    assert play.lead().manifest.finished
+    assert [number for number, _ in play.engine.started] == [(1, 2), (2, 1)]
+
+
+def test_a_place_that_got_no_more_shares_is_named(play: Play) -> None:
+    def refuse(store: ShareStore, place: Place) -> None:
+        if place.name == "n1":
+            raise UsageError("Slurm refuses: no such node")
+        play.measure_share(store, place)
+
+    play.engine.on_start = refuse
+    head = play.lead()
+    assert head.manifest.finished
+    assert head.problems == ["n1 got no more shares: Slurm refuses: no such node"]
+
+
 def test_blocks_that_were_closed_while_no_head_looked_are_collected(play: Play) -> None:
     play.lead()
     for path in play.run.list_record_files():

@@ -1,6 +1,7 @@
 """Blocks travel back through a folder or a stream, unchanged or not at all, and a share ends when its head is gone."""
 
 import base64
+import errno
 import os
 import signal
 import time
@@ -200,6 +201,21 @@ def test_a_small_line_that_unpacks_to_too_much_is_refused(seen: ShareStore) -> N
         StreamReader(seen, LIMIT).read_available()
 
 
+def test_nothing_is_read_beyond_a_line_that_is_wrong(local: Node, seen: ShareStore) -> None:
+    with open_stream(seen.stream_path) as stream:
+        way = StreamReturn(local.store, stream)
+        send_block(local, way, 1)
+        os.write(stream, LINE_PREFIX + b'{"name":"jobs/x.js\n')
+    reader = StreamReader(seen, LIMIT)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="the node sent no file of a share"):
+            reader.read_available()
+        with open_stream(seen.stream_path) as stream:
+            send_block(local, StreamReturn(local.store, stream), 2)
+    assert seen.read_closed(1) is not None
+    assert seen.read_closed(2) is None
+
+
 def test_a_stream_without_end_is_refused(seen: ShareStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_reader, "MAX_LINE_BYTES", 1000)
     seen.stream_path.write_bytes(LINE_PREFIX + b"x" * 2000)
@@ -258,6 +274,20 @@ def test_a_share_that_was_withdrawn_or_removed_has_to_end(make_node: MakeNode) -
     assert not other.give_sign()
 
 
+class StaleStore(ShareStore):
+    """A folder on a file server that has lost the handle of one file."""
+
+    @property
+    def is_withdrawn(self) -> bool:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+
+def test_a_file_server_that_does_not_answer_ends_no_share(make_node: MakeNode) -> None:
+    way = FolderReturn(StaleStore(make_node().store.folder))
+    way.take_lease(Lease(node="n1", pid=1))
+    assert way.give_sign()
+
+
 def test_an_attempt_that_was_withdrawn_does_not_begin(make_node: MakeNode) -> None:
     way = FolderReturn(make_node().store)
     way.store.withdraw_attempt()
@@ -275,6 +305,7 @@ def test_a_pulse_gives_signs_while_it_is_entered_and_none_after(make_node: MakeN
         until = time.monotonic() + 10
         while way.store.read_pulse() == before and time.monotonic() < until:
             time.sleep(0.01)
+    time.sleep(0.1)  # one may be on its way
     after = way.store.read_pulse()
     assert after != before
     time.sleep(0.1)

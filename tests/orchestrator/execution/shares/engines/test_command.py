@@ -198,6 +198,7 @@ def test_without_a_program_the_interpreter_of_the_head_is_used() -> None:
         ({"partition": "gpu"}, "partition in [cluster] is for --on slurm"),
         ({"time": "1h"}, "time in [cluster] is for --on slurm"),
         ({"on": "ssh '{node} {command}"}, "no closing quotation in"),
+        ({"program": " "}, "program in [cluster] is blank; leave it out, or name the command"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(changes: dict[str, object], said: str) -> None:
@@ -218,6 +219,9 @@ def test_nodes_are_offered_once_each(engines: list[CommandEngine]) -> None:
     assert [(place.name, place.slots) for place in counted.list_places()] == [("", 4)]
 
 
-@pytest.mark.parametrize(("status", "said"), [(3, "its command exited with 3"), (-9, "its command ended by SIGKILL")])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(3, "its command exited with 3"), (-9, "its command ended by SIGKILL"), (-35, "its command ended by signal 35")],
+)
 def test_the_end_of_a_command_is_described(status: int, said: str) -> None:
     assert describe_status(status) == said

@@ -16,7 +16,7 @@ from schemas.cluster import Cluster
 from tests.orchestrator.execution.shares.conftest import Node
 
 MakeNode = Callable[..., Node]
-CLUSTER = Cluster(on="kubernetes", nodes=2)
+CLUSTER = Cluster(on="kubernetes", nodes=2, program="python -m orchestrator")
 
 
 @pytest.fixture
@@ -24,12 +24,15 @@ def stores(make_node: MakeNode) -> list[ShareStore]:
     return [make_node(share=share, attempt=attempt).store for share, attempt in ((1, 1), (4, 2), (7, 1))]
 
 
-def test_a_job_has_a_pod_for_each_attempt_and_retries_none(stores: list[ShareStore], tmp_path: Path) -> None:
+def test_a_job_has_a_pod_for_each_attempt_and_one_that_fails_neither_returns_nor_ends_the_others(
+    stores: list[ShareStore], tmp_path: Path
+) -> None:
     job = build_kubernetes_job(CLUSTER, stores, "plumbline:1", "runs", tmp_path)
     spec = job["spec"]
     assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
-    due = {"completionMode": "Indexed", "completions": 3, "parallelism": 2, "backoffLimit": 0}
+    due = {"completionMode": "Indexed", "completions": 3, "parallelism": 2, "backoffLimitPerIndex": 0}
     assert due.items() <= spec.items()
+    assert "backoffLimit" not in spec
     assert spec["podReplacementPolicy"] == "Failed"
     pod = spec["template"]["spec"]
     assert (pod["restartPolicy"], pod["terminationGracePeriodSeconds"]) == ("Never", 15)
@@ -76,8 +79,21 @@ def test_an_attempt_waits_until_a_pod_takes_it(make_node: MakeNode) -> None:
     before = engine.ask_states([node.store])[1, 1]
     assert (before.name, before.reason) == ("waiting", "apply the job that `cluster-job` prints")
     node.begin()
-    # Nobody but the pod itself tells that it lives.
-    assert engine.ask_states([node.store])[1, 1].name == "gone"
+    after = engine.ask_states([node.store])[1, 1]
+    assert (after.name, after.reason) == ("running", "")
+
+
+def test_an_attempt_that_was_withdrawn_before_a_pod_took_it_is_gone(make_node: MakeNode) -> None:
+    node = make_node()
+    node.store.withdraw_attempt()
+    assert KubernetesEngine(CLUSTER).ask_states([node.store])[1, 1].name == "gone"
+
+
+def test_a_job_has_all_shares_however_many_run_at_once(stores: list[ShareStore], tmp_path: Path) -> None:
+    (place,) = KubernetesEngine(CLUSTER).list_places()
+    assert (place.slots, place.takes_all) == (2, True)
+    spec = build_kubernetes_job(CLUSTER, stores, "i", "c", tmp_path)["spec"]
+    assert (spec["completions"], spec["parallelism"]) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +103,8 @@ def test_an_attempt_waits_until_a_pod_takes_it(make_node: MakeNode) -> None:
         ({"nodes": ("a",)}, "needs a number of nodes, such as --nodes 4"),
         ({"files": "stream"}, "needs files = 'shared' in [cluster]"),
         ({"partition": "x"}, "partition in [cluster] is for --on slurm"),
+        ({"program": ""}, "needs program in [cluster]: the command that starts this program in the image"),
+        ({"program": " "}, "program in [cluster] is blank; leave it out"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(changes: dict[str, object], said: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.execution.shares import Place
+from orchestrator.execution.shares import EngineSilent, EngineState, Place
 from orchestrator.execution.shares.engines.slurm import SlurmEngine, name_array, parse_jobs, to_state
 from orchestrator.records.share_store import ShareStore
 from schemas.cluster import Cluster
@@ -185,6 +185,7 @@ def test_without_attempts_nobody_is_asked(slurm: Doubles) -> None:
     ("state", "name"),
     [
         ("PENDING", "waiting"),
+        ("CONFIGURING", "waiting"),
         ("RUNNING", "running"),
         ("SUSPENDED", "running"),
         ("COMPLETED", "gone"),
@@ -198,6 +199,11 @@ def test_without_attempts_nobody_is_asked(slurm: Doubles) -> None:
 def test_every_state_means_that_it_waits_runs_or_is_gone(state: str, name: str) -> None:
     (job,) = parse_jobs(f"7|1|plumbline-x-0-1|{state}|n1|None\n")
     assert to_state(job).name == name
+
+
+def test_a_job_that_slurm_ends_has_the_reason_while_its_processes_end() -> None:
+    (job,) = parse_jobs("7|1|plumbline-x-0-1|COMPLETING|n1|TimeLimit\n")
+    assert to_state(job) == EngineState("running", "n1", "TimeLimit")
 
 
 def test_a_line_that_is_no_job_is_left_out() -> None:
@@ -219,20 +225,94 @@ def test_what_slurm_refuses_is_said(slurm: Doubles, make_node: MakeNode) -> None
         start(SlurmEngine(Cluster(on="slurm", partition="gpu")), make_node().store)
 
 
-def test_without_slurm_a_user_learns_that_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(UsageError, match="does not answer: sinfo: No such file or directory; run this where jobs are"):
-        SlurmEngine(Cluster(on="slurm")).list_places()
+@pytest.mark.parametrize("missing", ["sbatch", "squeue", "scancel", "sinfo"])
+def test_without_slurm_a_user_learns_what_is_missing_before_anything_is_made(
+    tmp_path: Path, slurm: Doubles, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    SlurmEngine(Cluster(on="slurm"))
+    (slurm.folder / missing).unlink()
+    with pytest.raises(UsageError) as raised:
+        SlurmEngine(Cluster(on="slurm"))
+    said = f"--on slurm: there is no program {missing}; run this where jobs are submitted with sbatch"
+    assert str(raised.value) == said
 
 
-SINFO = "n1|idle|all*\nn2|alloc|all*\nn3|down|all*\nn4|drain|all*\ng1|idle|gpu\n"
+def test_nodes_whose_number_is_known_are_not_counted(
+    tmp_path: Path, slurm: Doubles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (slurm.folder / "sinfo").unlink()
+    assert SlurmEngine(Cluster(on="slurm", nodes=3, constraint="[a*2&b*1]")).list_places() == [Place("", 3)]
 
 
-@pytest.mark.parametrize(("cluster", "slots"), [(Cluster(on="slurm"), 2), (Cluster(on="slurm", nodes=7), 7)])
+def test_a_slurm_whose_nodes_share_no_files_is_refused(slurm: Doubles) -> None:
+    with pytest.raises(UsageError, match="--on slurm needs files = 'shared' in"):
+        SlurmEngine(Cluster(on="slurm", files="stream"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+        "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying",
+    ],
+)
+def test_a_slurm_that_is_away_or_busy_has_refused_nothing(slurm: Doubles, make_node: MakeNode, said: str) -> None:
+    slurm.say("sbatch", errors=said)
+    with pytest.raises(EngineSilent, match="Slurm does not answer: sbatch: error: "):
+        start(SlurmEngine(Cluster(on="slurm")), make_node().store)
+
+
+@pytest.mark.parametrize("states", [("COMPLETED", "RUNNING"), ("RUNNING", "COMPLETED")])
+def test_of_two_jobs_of_one_attempt_the_one_that_is_not_over_counts_and_both_are_cancelled(
+    slurm: Doubles, make_node: MakeNode, states: tuple[str, str]
+) -> None:
+    store = make_node().store
+    lines = [f"{id_}|1|{name_array(store)}|{state}|n1|None" for id_, state in zip((77, 78), states, strict=True)]
+    slurm.say("squeue", "\n".join(lines) + "\n")
+    engine = SlurmEngine(Cluster(on="slurm"))
+    assert engine.ask_states([store])[1, 1].name == "running"
+    engine.cancel_attempts([store], kill=False)
+    assert slurm.read_calls("scancel") == [["77_1", "78_1"]]
+
+
+SINFO = """\
+n1|idle|all*|avx2,epyc
+n2|alloc|all*|avx2,xeon
+n3|down|all*|avx2,epyc
+n4|drain|all*|avx2,epyc
+n5|resv|all*|avx2,epyc
+n6|unk|all*|avx2,epyc
+n7|idle*|all*|avx2,epyc
+n8|mix$|all*|avx2,epyc
+n9|idle~|all*|(null)
+g1|idle|gpu|avx2,epyc
+"""
+
+
+@pytest.mark.parametrize(("cluster", "slots"), [(Cluster(on="slurm"), 3), (Cluster(on="slurm", nodes=7), 7)])
 def test_slurm_offers_the_nodes_that_can_run_something(slurm: Doubles, cluster: Cluster, slots: int) -> None:
     slurm.say("sinfo", SINFO)
     (place,) = SlurmEngine(cluster).list_places()
     assert (place.name, place.slots) == ("", slots)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "slots"), [("epyc", 1), ("avx2", 2), ("avx2&xeon", 1), ("epyc|xeon", 2), ("epyc|power9", 1)]
+)
+def test_only_nodes_that_fulfil_the_constraint_are_counted(slurm: Doubles, constraint: str, slots: int) -> None:
+    slurm.say("sinfo", SINFO)
+    (place,) = SlurmEngine(Cluster(on="slurm", constraint=constraint)).list_places()
+    assert place.slots == slots
+
+
+@pytest.mark.parametrize("constraint", ["[a*2&b*1]", "a*2", "(a|b)&c", "a&b|c", "a,b", "a&", "[a|b]"])
+def test_a_constraint_that_cannot_be_counted_asks_for_a_number(slurm: Doubles, constraint: str) -> None:
+    slurm.say("sinfo", SINFO)
+    with pytest.raises(UsageError, match="its nodes cannot be counted; write their number: --nodes 4"):
+        SlurmEngine(Cluster(on="slurm", constraint=constraint)).list_places()
 
 
 def test_named_nodes_are_places_of_one_share_each(slurm: Doubles, make_node: MakeNode) -> None:
@@ -243,7 +323,10 @@ def test_named_nodes_are_places_of_one_share_each(slurm: Doubles, make_node: Mak
     assert list_options(slurm.read_calls("sbatch")[0])["--nodelist"] == "n3"
 
 
-def test_a_partition_without_nodes_is_named(slurm: Doubles) -> None:
-    slurm.say("sinfo", "")
-    with pytest.raises(UsageError, match="Slurm offers no node in gpu; see sinfo"):
-        SlurmEngine(Cluster(on="slurm", partition="gpu")).list_places()
+@pytest.mark.parametrize(
+    ("changes", "where"), [({"partition": "gpu"}, "in gpu"), ({"constraint": "power9"}, "with power9")]
+)
+def test_a_choice_of_nodes_without_any_is_named(slurm: Doubles, changes: dict[str, str], where: str) -> None:
+    slurm.say("sinfo", SINFO if "constraint" in changes else "")
+    with pytest.raises(UsageError, match=f"Slurm offers no node {where}; see sinfo"):
+        SlurmEngine(Cluster.model_validate({"on": "slurm"} | changes)).list_places()
