@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from orchestrator.export.publication.neutral import CODE_FOLDER
 from orchestrator.files.atomic import MAX_FILE_BYTES, decompress_bytes, join_number_lines, open_regular
-from orchestrator.records.store import COMPRESSED, INDEX, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
+from orchestrator.records.store import COMPRESSED, JOB_NAME, JOBS, MANIFEST, PAGE, SWEEP_FILE
 from schemas.base import Model
 from schemas.code import WORKLOAD_FILE
 
@@ -39,6 +39,9 @@ class Bounds:
 
 BOUNDS: Final = Bounds()
 TOO_LARGE: Final = f"is too large: a file has at most {MAX_FILE_BYTES >> 20} MiB"
+
+# Earlier versions kept a table of what was derived of the records beside them. It is left unread.
+OLD_INDEX: Final = ".processes.arrow"
 
 
 class Refusal(Exception):
@@ -190,7 +193,7 @@ def walk_files(folder: Path, bounds: Bounds, depth: int = 0, seen: list[int] | N
         elif not stat.S_ISREG(found.st_mode):
             what = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a special file"
             raise Refusal(f"{path.name!r} is {what}, which no publication has; remove it")
-        elif depth == 0 and path.name == INDEX:
+        elif depth == 0 and path.name == OLD_INDEX:
             continue  # what a reader has made of the records for itself: no part of the publication, and never read
         elif found.st_size > MAX_FILE_BYTES:
             raise Refusal(f"{path.name!r} {TOO_LARGE}")
