@@ -36,15 +36,21 @@ def seconds_by_mode(records: Iterable[JobRecord], host: Host | None) -> dict[str
     """
     took, machine = defaultdict(list), None if host is None else identify_type(host)
     for record in records:
-        if machine is not None and identify_type(record.host) != machine:
-            continue
-        is_fresh = record.report is not None and not record.report.forked
-        if record.outcome == "measured" and record.outside is not None and is_fresh:
-            assert record.report is not None
-            further_ns = sum(cost.wall_ns for cost in record.report.phases if cost.name in FURTHER_PHASES)
-            running_ns = record.outside.spawn_to_end_ns - record.outside.stopped_ns - further_ns
+        if machine in (None, identify_type(record.host)) and (running_ns := measure_fresh_ns(record)) is not None:
             took[mode_label(record.spec.cell, record.spec.model)].append(running_ns / 1e9)
     return {mode: statistics.median(values) for mode, values in took.items()}
+
+
+def measure_fresh_ns(record: JobRecord) -> int | None:
+    """Return how long a job ran that started fresh and was measured; None for any other job.
+
+    Phases that only some sweeps ask for, and stops, do not count.
+    """
+    report, outside = record.report, record.outside
+    if record.outcome != "measured" or report is None or report.forked or outside is None:
+        return None
+    further_ns = sum(cost.wall_ns for cost in report.phases if cost.name in FURTHER_PHASES)
+    return outside.spawn_to_end_ns - outside.stopped_ns - further_ns
 
 
 def mode_label(cell: Cell, model: ModelSource | None = None) -> str:

@@ -188,14 +188,15 @@ class Dispatcher:
     def _look_for_loss(self, attempt: Attempt) -> None:
         """Conclude an attempt that can give no further sign of life, and cancel one that gives none."""
         is_silent = attempt.state.is_final or self.clock() - attempt.heard_s > self.patience_s
-        if attempt.state.name == "gone" and not attempt.has_begun:
-            # The first to take the lease decides: a node that comes later finds it taken.
-            if not self.is_ending and (attempt.is_barred or attempt.store.take_lease(Lease(withdrawn=True))):
+        if attempt.state.name == "gone":
+            if is_silent if attempt.has_begun else self._may_give_up(attempt):
                 self._conclude_attempt(attempt, "lost", self._explain_loss(attempt))
-        elif attempt.state.name == "gone" and is_silent:
-            self._conclude_attempt(attempt, "lost", self._explain_loss(attempt))
         elif is_silent and (attempt.has_begun or attempt.state.name == "running") and attempt.cancelled_s is None:
             self._stop_attempts([attempt])
+
+    def _may_give_up(self, attempt: Attempt) -> bool:
+        """Return whether an attempt that has not begun never will: the first to take its lease decides."""
+        return not self.is_ending and (attempt.is_barred or attempt.store.take_lease(Lease(withdrawn=True)))
 
     def _explain_loss(self, attempt: Attempt) -> str:
         known = attempt.state.reason or ("no sign of life" if attempt.cancelled_s is not None else "")

@@ -108,10 +108,16 @@ def may_lack_record(
         return True  # no room for this job
     if 0 in of_cell.get(cell.id, {}) and of_cell[cell.id][0].outcome != "measured":
         return True  # its cache could not be filled
-    return any(
-        (record.outcome == "skipped" and cell.original == record.spec.cell.original)
-        or (record.breach and shares_breach(cell, record))
+    earlier = [
+        record
         for records in of_cell.values()
         for number, record in records.items()
-        if number <= block and (number == 0 or number in blocks)
-    )
+        if number <= block and number in (0, *blocks)
+    ]
+    return any(gives_up_cell(record, cell) for record in earlier)
+
+
+def gives_up_cell(record: JobRecord, cell: Cell) -> bool:
+    """Return whether a cell has no further job after this record: its user skipped it, or both share what is broken."""
+    is_skipped = record.outcome == "skipped" and cell.original == record.spec.cell.original
+    return is_skipped or bool(record.breach and shares_breach(cell, record))

@@ -100,19 +100,23 @@ class SlurmEngine:
         """Count the nodes of the partition that have the features which are asked for, and can run something."""
         partition, constraint = self.cluster.partition, self.cluster.constraint
         check_constraint(constraint)
-        asked = [f"--partition={partition}"] if partition else []
-        found = check_answer(ask_program(["sinfo", "-h", "-N", "-o", "%N|%t|%P|%f", *asked], deadline_s=DEADLINE_S))
-        rows = [line.split("|") for line in found.output.splitlines() if line.count("|") == 3]
-        default = [row for row in rows if row[2].endswith("*")] if not partition else rows
         usable = {
             name
-            for name, state, _, features in default or rows
+            for name, state, _, features in self._list_nodes()
             if not UNUSABLE.fullmatch(state) and has_features(features, constraint)
         }
         if not usable:
-            where = f"{f' in {partition}' if partition else ''}{f' with {constraint}' if constraint else ''}"
-            raise UsageError(f"Slurm offers no node{where}; see sinfo")
+            where = [f" {word} {name}" for word, name in (("in", partition), ("with", constraint)) if name]
+            raise UsageError(f"Slurm offers no node{''.join(where)}; see sinfo")
         return len(usable)
+
+    def _list_nodes(self) -> list[list[str]]:
+        """List the name, state, partition and features of each node of the partition, or else of the default one."""
+        asked = [f"--partition={self.cluster.partition}"] if self.cluster.partition else []
+        found = check_answer(ask_program(["sinfo", "-h", "-N", "-o", "%N|%t|%P|%f", *asked], deadline_s=DEADLINE_S))
+        rows = [line.split("|") for line in found.output.splitlines() if line.count("|") == 3]
+        default = [row for row in rows if row[2].endswith("*")]
+        return rows if asked else default or rows
 
     def start_attempts(self, attempts: Sequence[ShareStore], place: Place) -> None:
         """Submit attempts as arrays. The slots of the place limit how many shares run at once."""
