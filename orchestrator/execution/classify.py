@@ -7,6 +7,7 @@ from orchestrator.execution.conservation import describe_contradiction
 from orchestrator.execution.stops import describe_lost_times
 from orchestrator.execution.supervisor import Ending
 from orchestrator.processes.oom import OomCause
+from orchestrator.processes.signals import format_signal
 from orchestrator.records.outcomes import Classification
 from schemas.event import (
     LINEARITY_RANGE,
@@ -212,14 +213,6 @@ def describe_work_at_rest(report: Report) -> str:
         return ""
     used, rest = report.rest_cpu_ns / 1e6, REST_NS / 1e6
     return f"it used {used:.0f} ms of CPU time in the {rest:.0f} ms after the last sample: work goes on after its calls"
-
-
-def format_signal(number: int) -> str:
-    """Return a signal's name, such as `SIGKILL`, or its number if it has none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def find_last_phase(ending: Ending) -> PhaseName | None:

@@ -85,3 +85,11 @@ def postpone_signals() -> Iterator[Interrupts | None]:
         if interrupts.received is not None:
             # Only now are the former handlers back, so that the signal has its usual effect.
             signal.raise_signal(interrupts.received)
+
+
+def format_signal(number: int) -> str:
+    """Return a signal's name, such as `SIGKILL`, or its number if it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

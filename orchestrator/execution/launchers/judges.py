@@ -6,7 +6,6 @@ They stand idle while a job runs, and compare its results once all its processes
 import os
 import select
 import selectors
-import signal
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from orchestrator.execution.stop_requests import StopRequests
 from orchestrator.execution.supervisor import Ending
 from orchestrator.processes.descendants import make_temporary_folder
 from orchestrator.processes.process import Process, kill_process_group, open_log, start_process
+from orchestrator.processes.signals import format_signal
 from schemas.artefact import Artefact
 from schemas.event import Failure, Report
 from schemas.job import JobSpec, Measure
@@ -227,4 +227,4 @@ def describe_end(judge: Process) -> str:
     """Describe how a judge has ended."""
     kill_process_group(judge)
     status = judge.returncode or 0
-    return f"ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+    return f"ended by {format_signal(-status)}" if status < 0 else f"exited with status {status}"

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from orchestrator.processes.signals import Interrupts, call_on_signals, postpone_signals
+from orchestrator.processes.signals import Interrupts, call_on_signals, format_signal, postpone_signals
 
 
 def is_readable(interrupts: Interrupts) -> bool:
@@ -112,3 +112,8 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_without_a_name_has_its_number() -> None:
+    assert format_signal(9) == "SIGKILL"
+    assert format_signal(35) == "signal 35"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from orchestrator.errors import UsageError
-from orchestrator.execution.classify import format_signal
 from orchestrator.execution.event_stream import MessageFeed
 from orchestrator.execution.shares import EngineState, Number, Place
 from orchestrator.execution.shares.cluster_settings import refuse_slurm_settings, split_words
@@ -25,7 +24,7 @@ from orchestrator.processes.process import (
     signal_process_group,
     start_process,
 )
-from orchestrator.processes.signals import Interrupts
+from orchestrator.processes.signals import Interrupts, format_signal
 from orchestrator.records.share_store import ShareStore
 from schemas.cluster import Cluster
 from schemas.share import ShareSpec
