@@ -292,7 +292,9 @@ def test_every_call_of_a_loop_in_float32_stays_there_and_close_to_float64(worklo
     inputs = [cast_floating(value, np.float32) for value in drawn.inputs]
     calls = workload.count_calls(drawn.sizes)
     exact = run_loop(drawn.reference.forward, calls, drawn.sizes, drawn.weights, *drawn.inputs)
-    made = run_loop(drawn.reference.forward, calls, drawn.sizes, single, *inputs)
+    # OpenBLAS may raise the flag of an invalid operation by lanes that it discards (numpy#24067): results tell.
+    with np.errstate(invalid="ignore"):
+        made = run_loop(drawn.reference.forward, calls, drawn.sizes, single, *inputs)
     assert len(made) == calls > 1
     for one, due in zip(made, exact, strict=True):
         assert one.dtype == np.float32
