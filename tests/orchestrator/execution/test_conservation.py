@@ -179,7 +179,7 @@ CHEATS = {
     """,
     "a second report": """
     def cheat():
-        channel = find("channel").Channel
+        channel = find("process.channel").Channel
         real = channel.send
         def send(self, event):
             real(self, event)
@@ -189,7 +189,7 @@ CHEATS = {
     """,
     "phases left out": """
     def cheat():
-        channel = find("channel").Channel
+        channel = find("process.channel").Channel
         real = channel.send
         def send(self, event):
             if event.kind == "report":
