@@ -1,4 +1,4 @@
-"""What the jobs of a sweep need from other jobs before the first block: expected results, and saved models."""
+"""The files that jobs of a sweep need from other jobs before the first block: expected results, and saved models."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the seed of a run decides: the order of each block, and the seed of weights and inputs. Pure."""
+"""The consequences of a run's seed: the order of each block, and the seed of weights and inputs. Pure."""
 
 import random
 from collections.abc import Sequence

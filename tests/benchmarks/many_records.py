@@ -66,7 +66,7 @@ HOST: Final = Host(cpu="a CPU", cores=2, memory_bytes=1 << 34, system="Linux 6.1
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a step took, in seconds of CPU time and bytes, and what it said."""
+    """The cost of a step, in seconds of CPU time and bytes, and its output."""
 
     seconds: float
     peak_bytes: int

@@ -1,4 +1,4 @@
-"""What `serve` costs a running sweep: the CPU time of the server and of the sweep's own process, with many runs.
+"""The cost of `serve` for a running sweep: the CPU time of the server and of the sweep's own process, with many runs.
 
     python -m tests.benchmarks.serve_cost 1000 10000 60
 
@@ -30,26 +30,12 @@ from rich.table import Table
 from orchestrator.records.store import Store
 from tests.benchmarks.many_records import list_cells, make_record, make_run
 from tests.orchestrator.quick import PROGRAM
-from tests.orchestrator.report.server.serving import Served, serve
+from tests.orchestrator.report.server.serving import SWEEP, Served, serve
 
 RECORDS_OF_A_SMALL_RUN = 20
 
-# Jobs of about a second, for as long as the measurement takes.
-SWEEP = """\
-seed = 3
-start = "fresh"
-[axes]
-frameworks = ["synthetic:spin", "synthetic:compiled"]
-workloads = ["synthetic:spin_ns=30000:compiled_ns=10000:compile_ns=1000000"]
-[timing]
-samples = 5
-sample_ns = 2000000
-warmup_min_ns = 1000000
-[stop]
-blocks = 4000
-precision = 0.0001
-budget = 3600
-"""
+# For as long as the measurement takes.
+LONG_SWEEP = f"{SWEEP.format(blocks=4000)}budget = 3600\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +79,7 @@ def grow(place: Store) -> Iterator[None]:
 @contextmanager
 def run_sweep(root: Path, folder: Path) -> Iterator[psutil.Process]:
     """Run a real sweep into the folder of runs, and yield its process once it has measured something."""
-    folder.joinpath("sweep.toml").write_text(SWEEP)
+    folder.joinpath("sweep.toml").write_text(LONG_SWEEP)
     before = {path.name for path in root.iterdir()}
     command = [*PROGRAM, "sweep", "sweep.toml", "--no-report", "--wait", "--runs", str(root)]
     nowhere = subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""How the verdicts of two runs are compared."""
+"""The verdicts of two runs, compared."""
 
 from orchestrator.analysis.compare import Verdict
 from tests.benchmarks.verdicts import Pair, compare_verdicts

@@ -96,7 +96,7 @@ class Attempt:
                 lease = self.store.read_lease()
                 self.node = (lease.node if lease else "") or self.state.node
 
-    def bar(self) -> None:
+    def bar_node(self) -> None:
         """Ask its node to end it, or keep it from beginning."""
         self.is_barred = self.store.withdraw_attempt() or self.is_barred
 

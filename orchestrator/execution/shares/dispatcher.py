@@ -215,7 +215,7 @@ class Dispatcher:
         for attempt in attempts:
             attempt.cancelled_s = self.clock()
             with suppress(OSError):  # on a full disk there is the engine
-                attempt.bar()
+                attempt.bar_node()
         self.engine.cancel_attempts([attempt.store for attempt in attempts], kill=False)
 
     def _press_cancelled(self) -> None:
@@ -235,7 +235,7 @@ class Dispatcher:
         number, spec = attempt.store.number, attempt.spec
         if how == "lost":
             with suppress(OSError):
-                attempt.bar()
+                attempt.bar_node()
         ended = EndedAttempt(number, attempt.node, how, reason, spec.first, spec.last, attempt.done)
         del self.open[number]
         if how != "finished":

@@ -43,7 +43,7 @@ TITLE_DIGITS: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the pages need of one publication, without its files and its records.
+    """The part of one publication that the pages need, without its files and its records.
 
     `path` is where it lies, and `name` that of its folder. `files` are what was admitted, the description included.
     `records` are the names of the records by the id of their cell.

@@ -19,7 +19,7 @@ class FilterNames:
     workload: Mapping[str, int]
     task: Mapping[str, int]
 
-    def marks(self, row: ChartRow) -> dict[str, list[int]]:
+    def mark_row(self, row: ChartRow) -> dict[str, list[int]]:
         """Return what a row stands for, as numbers; no entry for a kind if the row stands for all of it."""
         said = {
             "framework": row.frameworks,
@@ -34,7 +34,7 @@ class FilterNames:
 def build_chart_data(figure: Chart, names: FilterNames, modes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the data of a chart. `modes` are all modes of its group: their places decide their colours."""
     marks, cells = (
-        [names.marks(row) for row in figure.rows],
+        [names.mark_row(row) for row in figure.rows],
         [[to_printable_value(cell) for cell in row.cells] for row in figure.rows],
     )
     return {

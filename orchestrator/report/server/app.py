@@ -81,7 +81,7 @@ async def keep_off_workers(library: Library, _app: Starlette) -> AsyncIterator[N
     """Keep every thread of this process off the cores on which sweeps of these runs measure, as long as it serves."""
     whole = affinity.list_cores()
 
-    def look() -> float:
+    def look_once() -> float:
         """Look once, and return the time until the next look: longer, the more a look costs."""
         began_s = time.thread_time()
         # A run may vanish while it is looked at.
@@ -91,7 +91,7 @@ async def keep_off_workers(library: Library, _app: Starlette) -> AsyncIterator[N
 
     async def look_again() -> None:
         while True:
-            await asyncio.sleep(await run_in_threadpool(look))
+            await asyncio.sleep(await run_in_threadpool(look_once))
 
     looking = asyncio.create_task(look_again())
     try:

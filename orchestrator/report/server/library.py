@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What is kept of a manifest: its entry without the state, the cores of its workers, and whether it has ended."""
+    """The kept part of a manifest: its entry without the state, the cores of its workers, and whether it has ended."""
 
     stamp: Stamp
     entry: Entry

@@ -98,7 +98,7 @@ class JobRows:
 
     @property
     def caption(self) -> str:
-        """What the rows are, in words."""
+        """A description of the rows, in words."""
         counted = f"{self.total:,} job{'' if self.total == 1 else 's'}, the newest first"
         return f"{counted}: {self.newer + 1:,} to {self.last:,}" if len(self.rows) < self.total else counted
 

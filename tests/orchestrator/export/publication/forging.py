@@ -78,7 +78,7 @@ class Clock:
 
 
 def a_request(cell: Cell, block: int = 1, position: int = 0, **changes: object) -> JobSpec:
-    """What a run with the seed of these tests asks of a job."""
+    """The requests that a run with the seed of these tests makes of a job."""
     plain: dict[str, object] = {"seed": derive_data_seed(SEED), "timing": {"warmup_max_ns": WARMUP_MAX_NS}}
     return a_spec(cell, block, position, **plain | changes)
 

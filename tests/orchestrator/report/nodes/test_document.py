@@ -55,4 +55,5 @@ def test_the_clone_is_a_pair_like_any_other() -> None:
 @pytest.mark.parametrize("centres", [[0.05], [0.05, -0.05], [0.05, 0.06, 0.04, 0.2]])
 def test_the_document_is_json_without_infinities(centres: list[float]) -> None:
     result = compare(centres, canaries=[100, 100, 100, 130], clone=True)
-    json.dumps(nodes_to_dict(result), allow_nan=False)
+    document = nodes_to_dict(result)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document

@@ -17,28 +17,9 @@ from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.quick import PROGRAM
 from tests.orchestrator.report.page.test_page_in_a_browser import CHROMIUM, FLAGS
-from tests.orchestrator.report.server.serving import Served, serve
+from tests.orchestrator.report.server.serving import SWEEP, Served, serve
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
-
-# Two modes whose times differ by a factor of three, in jobs that take about a second.
-SWEEP = """\
-seed = 3
-start = "fresh"
-
-[axes]
-frameworks = ["synthetic:spin", "synthetic:compiled"]
-workloads = ["synthetic:spin_ns=30000:compiled_ns=10000:compile_ns=1000000"]
-
-[timing]
-samples = 5
-sample_ns = 2000000
-warmup_min_ns = 1000000
-
-[stop]
-blocks = {blocks}
-precision = 0.0001
-"""
 
 
 @pytest.fixture(scope="module")
