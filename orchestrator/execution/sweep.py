@@ -212,15 +212,20 @@ class Sweep:
             if cell.id in measured and not cell.replica
         ]
         jobs, left_out = make_profiling_jobs(self.store, kept), 0
-        self._open_templates(jobs)
+        if any(self._may_profile(job, self._budget.forecast_opening_s()) for job in jobs):
+            self._open_templates(jobs)
         for job in jobs:
             if self.stopped_early:
                 break
-            if self.plan.least_blocks or self._budget.has_room([job.cell]):
+            if self._may_profile(job):
                 self._run_unmeasured(job)
             else:
                 left_out += 1
         return f", which left no time for {left_out} profile{'s' if left_out > 1 else ''}" if left_out else ""
+
+    def _may_profile(self, job: JobSpec, reserved_s: float = 0.0) -> bool:
+        """Return whether the budget has room for a profile beside so many seconds, or does not matter."""
+        return bool(self.plan.least_blocks) or self._budget.has_room([job.cell], reserved_s)
 
     def _build_spec(self, cell: Cell, block: int, position: int) -> JobSpec:
         """Return one job of the plan with its artefact, its expected results, and what earlier processes decide."""

@@ -122,20 +122,32 @@ def test_counts_stand_in_a_table_and_in_the_document(rehearse: Rehearse, run: St
     assert (told["label"], told["counts"]) == ("numpy:eager", COUNTS)
 
 
-def test_profiles_are_forked_from_templates_of_their_own(
-    run: Store, host: Host, make_cell: Callable[..., Cell], make_report: Callable[..., Report]
+class Noting(TemplatePool):
+    """A pool that notes the purpose and the start of each job for which templates are opened."""
+
+    opened: list[list[tuple[str, str]]]
+
+    def open_block(self, jobs: Iterable[JobSpec]) -> None:
+        self.opened.append([(type(job.purpose).__name__, job.start) for job in jobs])
+
+
+@pytest.mark.parametrize(("budget", "profiles"), [(1000, 2), (25, 0)])
+def test_profiles_are_forked_from_templates_of_their_own_if_the_budget_has_room_for_one(
+    run: Store,
+    host: Host,
+    make_cell: Callable[..., Cell],
+    make_report: Callable[..., Report],
+    budget: int,
+    profiles: int,
 ) -> None:
-    opened: list[list[tuple[str, str]]] = []
-
-    class Noting(TemplatePool):
-        def open_block(self, jobs: Iterable[JobSpec]) -> None:
-            opened.append([(type(job.purpose).__name__, job.start) for job in jobs])
-
-    spec = SweepSpec.model_validate({"stop": {"blocks": 1, "budget": 1000}, "profile": True})
+    now = iter(range(0, 10_000, 10))
+    spec = SweepSpec.model_validate({"stop": {"blocks": 1, "budget": budget}, "profile": True})
     plan, actor = (
         Plan(spec, (make_cell("numpy:eager"), make_cell("synthetic:spin")), {}, 1, (0, 1), ()),
         Actor(make_report()),
     )
+    pool = Noting(plan.environments)
+    pool.opened = []
     with Interrupts() as interrupts:
         Sweep(
             plan=plan,
@@ -145,7 +157,8 @@ def test_profiles_are_forked_from_templates_of_their_own(
             enough=lambda *_: False,
             publish=lambda _: None,
             interrupts=interrupts,
-            templates=Noting(plan.environments),
+            templates=pool,
+            clock=lambda: next(now),
         ).run()
-    assert opened == [[("Measure", "fresh")] * 2, [("Profile", "template")] * 2]
-    assert [job.start for job in actor.looks] == ["template"] * 2
+    assert pool.opened == [[("Measure", "fresh")] * 2, *([[("Profile", "template")] * profiles] if profiles else [])]
+    assert [job.start for job in actor.looks] == ["template"] * profiles
