@@ -6,8 +6,11 @@ true scatter is between two thirds and three times that of three blocks. A forec
 
 import math
 import statistics
+import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from orchestrator.analysis.compare import Scores
 from orchestrator.analysis.statistics.looks import ALPHA, LOOKS, blocks_needed, list_looks
@@ -21,8 +24,8 @@ TAIL_CHANCE = 0.1
 # The true mean lies within this many standard errors in two cases of three, and so does the range of a verdict.
 SHIFT_ERRORS = 1.0
 
-# A number of blocks beyond the last look.
-NOT_FORESEEN = LOOKS[-1] + 1
+# A number of blocks beyond any that a run may have.
+NOT_FORESEEN = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Family:
 
 
 def forecast_verdict(ratios: Sequence[float], family: Family, candidates: Sequence[int]) -> Forecast | None:
-    """Forecast which of these numbers of blocks is the first after which a pair has its verdict.
+    """Forecast which of these increasing numbers of blocks is the first after which a pair has its verdict.
 
     `ratios` are its log ratios so far, whose mean and scatter are both uncertain. A number that is not reached is
     `NOT_FORESEEN`. Returns None with too few blocks.
@@ -98,8 +101,14 @@ def forecast_verdict(ratios: Sequence[float], family: Family, candidates: Sequen
         return None
     shift, spread = statistics.fmean(ratios), statistics.stdev(ratios)
     error = SHIFT_ERRORS * spread / math.sqrt(len(ratios))
+
+    def find_first(true: float, scatter: float) -> int:
+        # More blocks never cost an expected verdict.
+        place = bisect_left(candidates, True, key=partial(family.expects_verdict, true, scatter))
+        return candidates[place] if place < len(candidates) else NOT_FORESEEN
+
     found = [
-        next((blocks for blocks in candidates if family.expects_verdict(true, scatter, blocks)), NOT_FORESEEN)
+        find_first(true, scatter)
         for true in (shift, shift - error, shift + error)
         for scatter in (spread, *bound_spread(spread, len(ratios)))
     ]

@@ -27,6 +27,7 @@ def build_job_row(job: Job, canary_ns: float, *, sound: bool) -> Row:
     figures = process.figures if sound and process.outcome == "measured" else None
     return {
         **cell_to_columns(process.cell),
+        "node": process.node or None,
         "block": process.block,
         "position": process.position,
         "attempt": process.attempt,
@@ -77,7 +78,7 @@ def build_sample_rows(record: JobRecord, canary_ns: float, *, sound: bool) -> It
     if report is None:
         return
     job = build_job_row(record, canary_ns, sound=sound)
-    kept = {name: job[name] for name in (*cell_to_columns(record.spec.cell), "block", "attempt", "counts")}
+    kept = {name: job[name] for name in (*cell_to_columns(record.spec.cell), "node", "block", "attempt", "counts")}
     cores, noise = count_cores(record), report.noise
     lost, disturbed = compute_lost_shares(report, cores), find_disturbed_samples(report, cores)
     for index, took_ns in enumerate(report.samples_ns):

@@ -41,14 +41,14 @@ class Price:
         return max(high, 1 / low) - 1 if low > 0 else math.inf
 
 
-def list_prices(group: Group, looks: LookRule, margin: float) -> Iterator[Price]:
-    """Yield the price of each pair of a group that has no verdict."""
+def list_prices(group: Group, looks: LookRule, margin: float, most_blocks: int = LOOKS[-1]) -> Iterator[Price]:
+    """Yield the price of each pair of a group that has no verdict. `most_blocks` is the most that its run may have."""
     for found in group.comparisons:
         if found.verdict is Verdict.UNRESOLVED:
-            yield find_price(found, group, looks, margin)
+            yield find_price(found, group, looks, margin, most_blocks)
 
 
-def find_price(found: Comparison, group: Group, looks: LookRule, margin: float) -> Price:
+def find_price(found: Comparison, group: Group, looks: LookRule, margin: float, most_blocks: int) -> Price:
     """Return the price of the verdict on one pair."""
     pairs, ratios = len(group.comparisons), list_curve_ratios(group.curves[found.baseline], group.curves[found.cell])
     lacking = blocks_needed(pairs, group.alpha) - found.blocks
@@ -59,7 +59,7 @@ def find_price(found: Comparison, group: Group, looks: LookRule, margin: float) 
     # Its verdicts have been seen: a further look at them has the level that pays for it.
     after = LookRule(looks.on_verdicts, (*looks.ended_after, found.blocks))
     family = Family(pairs=pairs, alpha=after.choose_alpha(pairs), margin=math.log1p(margin))
-    foreseen = forecast_verdict(ratios, family, range(found.blocks + 1, LOOKS[-1] + 1))
+    foreseen = forecast_verdict(ratios, family, range(found.blocks + 1, most_blocks + 1))
     if foreseen is None:
         least = max(lacking, 1)
         return Price(found=found, soonest=least, likely=least, latest=None)  # too few blocks for a forecast

@@ -24,12 +24,12 @@ PERCENTILE_NAMES = tuple(f"p{q}" for q in PERCENTILES)
 CELL = {"cell", "label", *Cell.model_fields}
 
 
-def align_columns(head: Row, rows: Iterable[Row]) -> list[Row]:
-    """Return the rows after the head of each. Each has every column, including those of all parameters."""
+def align_columns(rows: Iterable[tuple[Row, Row]]) -> list[Row]:
+    """Return each row after its head. Each has every column, including those of all parameters."""
     found = list(rows)
     # The sort is stable: within each place, columns keep the order in which they first appear.
-    columns = sorted(dict.fromkeys(column for row in found for column in row), key=column_place)
-    return [head | {column: row.get(column) for column in columns} for row in found]
+    columns = sorted(dict.fromkeys(column for _, row in found for column in row), key=column_place)
+    return [head | {column: row.get(column) for column in columns} for head, row in found]
 
 
 def column_place(column: str) -> int:

@@ -1,7 +1,7 @@
 """A run with its results: the manifest, the last attempt of each job, and the groups of compared cells."""
 
 import dataclasses
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -20,7 +20,7 @@ from orchestrator.analysis.process_scores import group_by_cell, select_measured_
 from orchestrator.analysis.quality.flags import find_canary_floor_ns
 from orchestrator.analysis.results import Group, Result
 from orchestrator.analysis.rows import Per, align_columns, build_cell_rows
-from orchestrator.analysis.statistics.looks import LookRule
+from orchestrator.analysis.statistics.looks import LOOKS, LookRule
 from orchestrator.errors import UsageError
 from orchestrator.records.axes import check_axis
 from orchestrator.records.labels import describe_computations, format_title
@@ -129,6 +129,16 @@ class Run:
         """The number of blocks that have been begun."""
         return max((process.block for process in self.processes if process.started is not None), default=0)
 
+    @cached_property
+    def node_count(self) -> int:
+        """The number of nodes that have measured it; 1 for a run on one machine."""
+        return len({process.node for process in self.processes}) or 1
+
+    @property
+    def most_blocks(self) -> int:
+        """The most blocks that a resumed run is foreseen to reach: those of the last look, on each node."""
+        return LOOKS[-1] * self.node_count
+
     @property
     def looks(self) -> LookRule:
         """The part that verdicts had in the end of this run."""
@@ -208,7 +218,14 @@ class Run:
         return tuple(comparison for group in self.groups for comparison in group.comparisons)
 
     def rows(self, per: Per = "cell") -> list[Row]:
-        """Return a dictionary for each cell, job or sample, with the columns of `export --format csv` (see docs/)."""
+        """Return a dictionary for each cell, job or sample, with the columns of `export --format csv` (see docs/).
+
+        A run on several types of machine has those of each type, one type after the other.
+        """
+        return align_columns(pair for run in (self, *self.others) for pair in run.iterate_type_rows(per))
+
+    def iterate_type_rows(self, per: Per) -> Iterator[tuple[Row, Row]]:
+        """Yield each row on this type of machine, after its head."""
         head: Row = {
             "run": self.name,
             "run_started": self.manifest.started,
@@ -216,7 +233,8 @@ class Run:
             "fingerprint": self.manifest.host.content_hash,
             "mixed": bool(self.mixed),
         }
-        return align_columns(head, build_cell_rows(self.groups) if per == "cell" else self._build_job_rows(per))
+        for row in build_cell_rows(self.groups) if per == "cell" else self._build_job_rows(per):
+            yield head, row
 
     def find_records(self, processes: Iterable[Process]) -> list[JobRecord]:
         """Return the records of these processes."""

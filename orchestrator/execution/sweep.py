@@ -205,13 +205,7 @@ class Sweep:
 
         Profiles never count as measurements.
         """
-        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
-        kept = [
-            self._build_spec(cell, FIRST_FORKED_BLOCK, position)
-            for position, cell in enumerate(self.plan.runnable)
-            if cell.id in measured and not cell.replica
-        ]
-        jobs, left_out = make_profiling_jobs(self.store, kept), 0
+        jobs, left_out = make_profiling_jobs(self.store, self._list_measured_jobs()), 0
         if any(self._may_profile(job, self._budget.forecast_opening_s()) for job in jobs):
             self._open_templates(jobs)
         for job in jobs:
@@ -222,6 +216,15 @@ class Sweep:
             else:
                 left_out += 1
         return f", which left no time for {left_out} profile{'s' if left_out > 1 else ''}" if left_out else ""
+
+    def _list_measured_jobs(self) -> list[JobSpec]:
+        """Return a job of each measured cell, without clones."""
+        measured = {record.spec.cell.id for record in self.records if record.outcome == "measured"}
+        return [
+            self._build_spec(cell, FIRST_FORKED_BLOCK, position)
+            for position, cell in enumerate(self.plan.runnable)
+            if cell.id in measured and not cell.replica
+        ]
 
     def _may_profile(self, job: JobSpec, reserved_s: float = 0.0) -> bool:
         """Return whether the budget has room for a profile beside so many seconds, or does not matter."""

@@ -72,6 +72,11 @@ def list_advice(run: Run, name: str) -> list[str]:
     return [f"bencher keeps machines apart by their testbed only; call it with --testbed {testbed}, the machine type"]
 
 
+def list_omitted_records(run: Run, name: str) -> tuple[str, ...]:
+    """Return the records that a format omits, each with the reason. Only tables tell types of machine apart."""
+    return run.skipped if name in TABLES else run.left_out
+
+
 def list_omitted_cells(run: Run, name: str) -> list[str]:
     """Describe the cells that a format omits, each with its outcome and reason."""
     if name not in WITHOUT_OUTCOMES:

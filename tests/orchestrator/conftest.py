@@ -19,7 +19,7 @@ from orchestrator.records import store
 from orchestrator.records.store import Store
 from schemas.event import Report
 from schemas.job import Cell, JobSpec
-from schemas.record import Host, JobRecord, Manifest
+from schemas.record import Host, JobRecord, Manifest, Placement
 from schemas.sweep import SweepSpec
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -73,6 +73,16 @@ def a_manifest(cells: Iterable[Cell], **changes: object) -> Manifest:
 def a_run(manifest: Manifest, records: Iterable[JobRecord]) -> Run:
     """A run with its results that is nowhere on disk."""
     return Run(name="a-run", manifest=manifest, records=tuple(records))
+
+
+def place_on_nodes(records: Iterable[JobRecord], *names: str) -> list[JobRecord]:
+    """Return the records with blocks dealt out to nodes of these names, in turn."""
+    return [
+        record.model_copy(
+            update={"placement": Placement(node=names[record.spec.block % len(names)], share=1, attempt=1)}
+        )
+        for record in records
+    ]
 
 
 def figures_of(report: Report) -> Figures:

@@ -16,7 +16,7 @@ from orchestrator.report.sentences import describe_skipped
 def export_run(root: Path, name: str, form: str, per: Per | None, output: Path | None) -> None:
     """Write a run for another program, to a file or to standard output; report what was left out."""
     run = api.load(name, root)
-    for sentence in describe_skipped(run.left_out):
+    for sentence in describe_skipped(export.list_omitted_records(run, form)):
         print_line(Console(stderr=True), sentence)
     content = export.convert_run(run, form, per)
     for line in export.list_advice(run, form):

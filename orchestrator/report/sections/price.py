@@ -30,12 +30,11 @@ def describe_prices(run: Run, *, brief: bool = False) -> list[str]:
 
 def summarise_prices(run: Run) -> str:
     """Return the price of the verdicts that a run with many lacks, as one sentence."""
-    looks, margin = run.looks, run.manifest.sweep.margin
-    prices = [price for group in run.groups for price in list_prices(group, looks, margin) if not price.disturbed]
+    prices = [price for group in run.groups for price in list_run_prices(group, run) if not price.disturbed]
     payable = [price for price in prices if format_command(price, run)]
     said = f"No verdict yet on {len(prices)} pairs"
     if not payable:
-        return f"{said}: they likely take more than {LOOKS[-1]} blocks in all, the most for which intervals are valid."
+        return f"{said}: they likely take {describe_most_blocks(run)}."
     most = max(payable, key=blocks_to_pay)
     share = "them" if len(payable) == len(prices) else f"{len(payable)} of them"
     blocks = f"{count_blocks(blocks_to_pay(most))} may decide {share}, about {describe_time(most, run)}"
@@ -45,10 +44,15 @@ def summarise_prices(run: Run) -> str:
 def describe_group_prices(group: Group, run: Run, *, brief: bool = False) -> list[str]:
     """Return the price of each verdict that a group lacks: once for all pairs with the same one."""
     alike = dict[str, list[Price]]()
-    for price in list_prices(group, run.looks, run.manifest.sweep.margin):
+    for price in list_run_prices(group, run):
         if not (brief and price.disturbed):
             alike.setdefault(describe_price(price, run), []).append(price)
     return [to_printable(f"{name_pairs(prices, group)}: {end}.") for end, prices in alike.items()]
+
+
+def list_run_prices(group: Group, run: Run) -> Iterator[Price]:
+    """Yield the prices of the verdicts that a group of a run lacks."""
+    return list_prices(group, run.looks, run.manifest.sweep.margin, run.most_blocks)
 
 
 def name_pairs(prices: Sequence[Price], group: Group) -> str:
@@ -71,11 +75,18 @@ def describe_price(price: Price, run: Run) -> str:
         return "a disturbance may explain the difference; more blocks help only while the machine is quieter"
     if (command := format_command(price, run)) is None or price.likely is None:
         bound = f"; the difference, if any, is below {100 * price.bound:.2g} %" if math.isfinite(price.bound) else ""
-        return f"it likely takes more than {LOOKS[-1]} blocks in all, the most for which intervals are valid{bound}"
-    return f"{describe_blocks(price)}, about {describe_time(price, run)}: {command}"
+        return f"it likely takes {describe_most_blocks(run)}{bound}"
+    return f"{describe_blocks(price, run)}, about {describe_time(price, run)}: {command}"
 
 
-def describe_blocks(price: Price) -> str:
+def describe_most_blocks(run: Run) -> str:
+    """Return the most blocks that a run may have, as what a verdict likely exceeds."""
+    if run.node_count > 1:
+        return f"more than {run.most_blocks} blocks in all, which are {LOOKS[-1]} on each of its nodes"
+    return f"more than {LOOKS[-1]} blocks in all, the most for which intervals are valid"
+
+
+def describe_blocks(price: Price, run: Run) -> str:
     """Return the number of blocks that a verdict takes, as certain as it is known."""
     assert price.soonest is not None
     assert price.likely is not None
@@ -85,7 +96,7 @@ def describe_blocks(price: Price) -> str:
         return f"at least {count_blocks(price.likely)}"
     if price.soonest == price.latest:
         return f"about {count_blocks(price.likely)}"
-    latest = price.latest or f"more than {LOOKS[-1] - price.found.blocks}"
+    latest = price.latest or f"more than {run.most_blocks - price.found.blocks}"
     return f"about {count_blocks(price.likely)} ({price.soonest} to {latest})"
 
 
@@ -101,13 +112,18 @@ def blocks_to_pay(price: Price) -> int:
 
 def describe_time(price: Price, run: Run) -> str:
     """Return the time that the blocks of the command take."""
-    return format_seconds(blocks_to_pay(price) * measure_block_s(run.processes))
+    return format_seconds(estimate_duration_s(price, run))
+
+
+def estimate_duration_s(price: Price, run: Run) -> float:
+    """Estimate the time in seconds that the blocks of the command take, on all of its nodes at once."""
+    return math.ceil(blocks_to_pay(price) / run.node_count) * measure_block_s(run.processes)
 
 
 def format_command(price: Price, run: Run) -> str | None:
     """Return the command that runs these blocks; None if no run may have as many."""
     more = blocks_to_pay(price)
-    return f"{RESUME_COMMAND} {run.name} --blocks +{more}" if more and run.blocks + more <= LOOKS[-1] else None
+    return f"{RESUME_COMMAND} {run.name} --blocks +{more}" if more and run.blocks + more <= run.most_blocks else None
 
 
 def prices_to_list(run: Run) -> list[dict[str, Any]]:
@@ -117,7 +133,7 @@ def prices_to_list(run: Run) -> list[dict[str, Any]]:
 
 def iterate_prices(group: Group, run: Run) -> Iterator[dict[str, Any]]:
     """Yield the prices of one group as data."""
-    for price in list_prices(group, run.looks, run.manifest.sweep.margin):
+    for price in list_run_prices(group, run):
         more = blocks_to_pay(price)
         yield {
             "group": group.title,
@@ -126,6 +142,6 @@ def iterate_prices(group: Group, run: Run) -> Iterator[dict[str, Any]]:
             "more_blocks": {"soonest": price.soonest, "likely": price.likely, "latest": price.latest},
             "proves": price.proves,
             "disturbed": price.disturbed,
-            "seconds": more * measure_block_s(run.processes) if more else None,
+            "seconds": estimate_duration_s(price, run) if more else None,
             "command": format_command(price, run),
         }

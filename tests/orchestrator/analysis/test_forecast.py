@@ -111,6 +111,14 @@ ONE = Family(pairs=1, alpha=0.01, margin=0.02)
 EVERY = range(1, LOOKS[-1] + 1)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.004, 0.015, 0.02, 0.05])
+@pytest.mark.parametrize("pairs", [1, 10, 1000])
+def test_a_verdict_that_is_expected_stays_expected_with_more_blocks(shift: float, pairs: int) -> None:
+    family = Family(pairs=pairs, alpha=0.04, margin=0.02)
+    expected = [family.expects_verdict(shift, 0.02, blocks) for blocks in range(2, 400)]
+    assert expected == sorted(expected)
+
+
 def test_a_clear_difference_needs_only_the_blocks_that_any_claim_needs() -> None:
     clear = [1.0, 1.01, 0.99, 1.0]
     assert forecast_verdict(clear, ONE, EVERY) == Forecast(ONE.least_blocks, ONE.least_blocks, ONE.least_blocks)

@@ -19,6 +19,7 @@ from orchestrator.analysis.costs.memory import METRIC_MEANINGS
 from orchestrator.analysis.statistics.looks import LOOKS
 from orchestrator.cli.app import FORMATS
 from orchestrator.cli.exit_codes import ExitCode
+from orchestrator.machine import tunings
 from orchestrator.planning.sweep_file import load_sweep_file
 from orchestrator.records.json_schema import build_schema
 from orchestrator.records.store import Store, read_recent
@@ -196,7 +197,11 @@ def test_a_command_about_a_run_works_as_documented(
     ("page", "command"),
     [each for each in select_commands("sweep", "plan") if not re.search(r"\.toml|\./|~/|/bin/python", each[1])],
 )
-def test_the_options_of_a_documented_sweep_make_a_plan(inside: Run, tmp_path: Path, page: str, command: str) -> None:
+def test_the_options_of_a_documented_sweep_make_a_plan(
+    inside: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, command: str
+) -> None:
+    # The page says which packages its allocators need, and this machine may lack them.
+    monkeypatch.setattr(tunings, "has_library", lambda library: True)
     for name in re.findall(r"[\w-]+/bin/python", command):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')

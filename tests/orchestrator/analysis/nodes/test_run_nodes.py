@@ -1,8 +1,10 @@
 """A run on several nodes: its cells are compared within nodes, and the answer is given for each set of nodes."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 
+import pandas as pd
 import pytest
 
 from orchestrator.analysis.compare import Verdict
@@ -20,8 +22,9 @@ from orchestrator.report.nodes.types import describe_run_turnarounds
 from orchestrator.report.page.templates import open_templates
 from orchestrator.report.server.views import build_results
 from schemas.job import Cell
-from schemas.record import Host, JobRecord, Placement
+from schemas.record import Host, JobRecord
 from tests.orchestrator.cli.commands.test_export import Inside
+from tests.orchestrator.conftest import a_manifest, a_run, place_on_nodes
 
 MakeCell = Callable[..., Cell]
 MakeRecords = Callable[..., list[JobRecord]]
@@ -37,16 +40,6 @@ def records(cells: list[Cell], make_records: MakeRecords) -> list[JobRecord]:
     return make_records([(cell, 1000.0 * speed) for cell, speed in zip(cells, (1.0, 1.1, 0.9, 1.0), strict=True)])
 
 
-def place(records: Sequence[JobRecord], *names: str) -> list[JobRecord]:
-    """Return the records with blocks dealt out to nodes of these names, in turn."""
-    return [
-        record.model_copy(
-            update={"placement": Placement(node=names[record.spec.block % len(names)], share=1, attempt=1)}
-        )
-        for record in records
-    ]
-
-
 def group(records: Sequence[JobRecord], cells: Sequence[Cell]) -> Group:
     (found,) = group_results(records, cells)
     return found
@@ -56,13 +49,13 @@ def test_a_run_on_one_machine_has_no_nodes_whether_it_names_it_or_not(
     records: list[JobRecord], cells: list[Cell]
 ) -> None:
     assert find_nodes(derive_processes(records)) is None
-    assert find_nodes(derive_processes(place(records, "n1"))) is None
-    assert group(place(records, "n1"), cells).over_nodes is None
-    assert repr(group(place(records, "n1"), cells).comparisons) == repr(group(records, cells).comparisons)
+    assert find_nodes(derive_processes(place_on_nodes(records, "n1"))) is None
+    assert group(place_on_nodes(records, "n1"), cells).over_nodes is None
+    assert repr(group(place_on_nodes(records, "n1"), cells).comparisons) == repr(group(records, cells).comparisons)
 
 
 def test_each_block_has_its_node_with_type_and_canary(records: list[JobRecord]) -> None:
-    nodes = find_nodes(derive_processes(place(records, "n1", "n2")))
+    nodes = find_nodes(derive_processes(place_on_nodes(records, "n1", "n2")))
     assert nodes is not None
     assert {node: {block % 2 for block in nodes.by_block if nodes.by_block[block] == node} for node in nodes.names} == {
         "n1": {0},
@@ -73,7 +66,7 @@ def test_each_block_has_its_node_with_type_and_canary(records: list[JobRecord]) 
 
 
 def test_the_cells_of_a_group_are_compared_within_nodes(records: list[JobRecord], cells: list[Cell]) -> None:
-    placed = place(records, "n1", "n2")
+    placed = place_on_nodes(records, "n1", "n2")
     found, nodes = group(placed, cells), find_nodes(derive_processes(placed))
     assert found.over_nodes is not None
     assert nodes is not None
@@ -107,7 +100,7 @@ def test_a_node_that_is_slower_as_a_whole_changes_no_ratio(records: list[JobReco
         else record
         for record in records
     ]
-    plain, changed = (group(place(each, "n1", "n2"), cells) for each in (records, slow))
+    plain, changed = (group(place_on_nodes(each, "n1", "n2"), cells) for each in (records, slow))
     for before, after in zip(plain.comparisons, changed.comparisons, strict=True):
         assert after.ratio.estimate == pytest.approx(before.ratio.estimate)
         assert after.verdict is before.verdict
@@ -116,7 +109,7 @@ def test_a_node_that_is_slower_as_a_whole_changes_no_ratio(records: list[JobReco
 def test_tables_and_the_document_say_it_by_node(
     records: list[JobRecord], make_run: Callable[..., Store], inside: Inside
 ) -> None:
-    make_run("placed", place(records, "n1", "n2", "n3"))
+    make_run("placed", place_on_nodes(records, "n1", "n2", "n3"))
     shown = inside("show", "placed").out
     assert "torch:trace over numpy:eager, by node" in shown
     assert "on these nodes" in shown
@@ -129,7 +122,7 @@ def test_tables_and_the_document_say_it_by_node(
 def test_a_ratio_over_the_type_that_is_too_wide_says_what_it_needs(
     records: list[JobRecord], make_run: Callable[..., Store], inside: Inside
 ) -> None:
-    store = make_run("placed", place(records, "n1", "n2", "n3"))
+    store = make_run("placed", place_on_nodes(records, "n1", "n2", "n3"))
     assert describe_next_sweep(Run.from_store(store)) == []
     wanted = store.read_manifest()
     stop = wanted.sweep.stop.model_copy(update={"precision": 1e-4})
@@ -145,7 +138,7 @@ def mixed(cells: list[Cell], make_records: MakeRecords, make_run: Callable[..., 
     """A run on nodes of two types, on which `torch:eager` is slower and faster than NumPy."""
     other = host.model_copy(update={"cpu": "another CPU"})
     slower, faster = (
-        place(
+        place_on_nodes(
             make_records([(cell, 1000.0 * speed) for cell, speed in zip(cells, (1, eager, 2, 1), strict=True)]), *names
         )
         for eager, names in ((1.5, ("n1", "n2")), (0.5, ("n3", "n4")))
@@ -200,6 +193,32 @@ def test_the_server_shows_each_type_with_its_nodes_and_where_the_order_turns_rou
     assert all(each.machine_type.label in text for each in (run, *run.others))
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
+def test_a_table_has_the_cells_of_each_type_of_machine(mixed: Store, inside: Inside, form: str) -> None:
+    run, target = Run.from_store(mixed), mixed.folder / "table"
+    said = inside("export", "mixed", "--format", form, "--output", str(target))
+    assert (said.code, said.err) == (ExitCode.FINE, "")
+    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet, "jsonl": functools.partial(pd.read_json, lines=True)}
+    rows = readers[form](target)
+    by_type = {each.machine_type.content_hash: each for each in (run, *run.others)}
+    assert set(rows["machine_type"]) == set(by_type)
+    for kind, own in rows.groupby("machine_type"):
+        (group,) = by_type[str(kind)].groups
+        assert set(own["fingerprint"]) == {by_type[str(kind)].manifest.host.content_hash}
+        floors = dict(zip(own["label"], own["floor_ns"], strict=True))
+        assert floors == pytest.approx({found.label: found.floor_ns.estimate for found in group.results})
+
+
+def test_each_job_and_sample_has_its_node(mixed: Store, records: list[JobRecord]) -> None:
+    run = Run.from_store(mixed)
+    nodes = {each.name: each.node for of_type in (run, *run.others) for each in of_type.processes}
+    blocks = {(row["cell"], row["block"]): row["node"] for row in run.rows("job")}
+    assert blocks == {(each.cell_id, each.block): nodes[each.name] for each in run.processes + run.others[0].processes}
+    assert {(row["cell"], row["block"]): row["node"] for row in run.rows("sample")} == blocks
+    alone = a_run(a_manifest({record.spec.cell.id: record.spec.cell for record in records}.values()), records)
+    assert {row["node"] for row in alone.rows("job")} == {None}
+
+
 def test_only_the_computation_with_the_largest_need_asks_for_a_sweep(
     make_cell: MakeCell, make_records: MakeRecords, make_run: Callable[..., Store]
 ) -> None:
@@ -208,7 +227,7 @@ def test_only_the_computation_with_the_largest_need_asks_for_a_sweep(
         for depth in (1, 2)
         for label, speed in (("numpy:eager", 1.0), ("torch:eager", 1.1))
     ]
-    store = make_run("two", place(make_records(pairs), "n1", "n2", "n3"))
+    store = make_run("two", place_on_nodes(make_records(pairs), "n1", "n2", "n3"))
     wanted = store.read_manifest()
     stop = wanted.sweep.stop.model_copy(update={"precision": 1e-5})
     store.write_manifest(wanted.model_copy(update={"sweep": wanted.sweep.model_copy(update={"stop": stop})}))
@@ -237,7 +256,7 @@ def test_whatever_shows_one_type_alone_names_the_records_of_the_others(mixed: St
     run = Run.from_store(mixed)
     assert len(run.left_out) == 48
     assert all("was measured on another type of machine" in reason for reason in run.left_out)
-    assert "Skipped 48 records" in inside("export", "mixed", "--format", "csv").err
+    assert "Skipped 48 records" in inside("export", "mixed", "--format", "markdown").err
     for command in ("show", "report"):
         assert "Skipped" not in inside(command, "mixed").err
     said = inside("publish", "mixed", "--to", "published")

@@ -1,6 +1,7 @@
 """Each verdict that a run lacks has its price in words, with a command that pays exactly this price."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ from orchestrator.analysis.run import Run
 from orchestrator.report.sections.price import describe_prices, prices_to_list
 from schemas.job import Cell
 from schemas.record import JobRecord
-from tests.orchestrator.conftest import a_manifest, a_run
+from tests.orchestrator.conftest import a_manifest, a_run, place_on_nodes
 
 MakeCell = Callable[..., Cell]
 MakeRecords = Callable[..., list[JobRecord]]
@@ -113,6 +114,33 @@ def test_no_command_goes_beyond_the_last_look(timed_run: MakeRun) -> None:
     for run in (timed_run((100_000, 104_000), blocks, 0.05) for blocks in (8, 16, 24, 28, 31, 32)):
         for price in prices_to_list(run):
             assert price["command"] is None or price["more_blocks"]["likely"] + run.blocks <= 32
+
+
+def measure_on_nodes(run: Run, *nodes: str) -> Run:
+    """Return the same run with its blocks measured on these nodes in turn."""
+    return a_run(run.manifest, place_on_nodes(run.records, *nodes))
+
+
+SHARED_OUT = {"sweep": {"cluster": {"on": "slurm"}}}
+
+
+def test_a_run_on_several_nodes_may_have_more_blocks_and_measures_them_side_by_side(timed_run: MakeRun) -> None:
+    alone = timed_run((100_000, 104_000), 24, 0.07)
+    (price,) = prices_to_list(alone)
+    assert (price["more_blocks"]["likely"], price["command"]) == (None, None)
+    shared = measure_on_nodes(timed_run((100_000, 104_000), 24, 0.07, **SHARED_OUT), "n1", "n2", "n3", "n4")
+    (price,) = prices_to_list(shared)
+    likely = price["more_blocks"]["likely"]
+    assert 8 < likely <= 4 * 32 - 24
+    assert price["command"] == f"python -m orchestrator resume a-run --blocks +{likely}"
+    # A block takes four seconds, and four of them run at once.
+    assert price["seconds"] == pytest.approx(4 * math.ceil(likely / 4))
+
+
+def test_what_several_nodes_cannot_show_is_said_of_all_their_blocks(timed_run: MakeRun) -> None:
+    run = measure_on_nodes(timed_run((100_000, 100_000), 8, 0.5, **SHARED_OUT), "n1", "n2")
+    (said,) = describe_prices(run)
+    assert ": it likely takes more than 64 blocks in all, which are 32 on each of its nodes; " in said
 
 
 def test_the_document_has_the_same_price(timed_run: MakeRun) -> None:
