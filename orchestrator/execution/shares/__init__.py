@@ -28,12 +28,19 @@ class EngineSilent(UsageError):
 class Place:
     """A node, or nodes among which the engine chooses: then the name is empty. `slots`: shares at once.
 
-    `takes_all`: it is handed all shares, and keeps those beyond its slots until there is room.
+    `takes_all`: it is handed all shares, and keeps those beyond its slots until there is room. `excluded` are the nodes
+    that the engine must not choose.
     """
 
     name: str
     slots: int
     takes_all: bool = False
+    excluded: frozenset[str] = frozenset()
+
+    @property
+    def is_choice(self) -> bool:
+        """Return whether the engine chooses a node for each share when it starts."""
+        return not self.name and not self.takes_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from orchestrator.errors import UsageError
@@ -51,6 +51,8 @@ class Dispatcher:
     """The attempts that have ended without all their blocks."""
     left_out: dict[Place, str] = field(default_factory=dict)
     """The places that get no more shares, with the reason."""
+    excluded: dict[str, str] = field(default_factory=dict)
+    """The nodes that an engine must not choose any more, with the reason."""
     refusal: str = ""
     """The last refusal of the engine."""
     is_ending: bool = False
@@ -125,15 +127,22 @@ class Dispatcher:
         for attempt in attempts:
             attempt.note_start(place, self.clock())
         try:
-            self.engine.start_attempts([attempt.store for attempt in attempts], place)
+            self.engine.start_attempts([attempt.store for attempt in attempts], self._exclude_nodes(place))
         except UsageError as error:
             for attempt in attempts:
                 attempt.note_refusal(str(error))
             if not isinstance(error, EngineSilent):
                 self.refusal = self.left_out[place] = str(error)
 
+    def _exclude_nodes(self, place: Place) -> Place:
+        """Return a place without the nodes that its engine must not choose."""
+        return replace(place, excluded=frozenset(self.excluded)) if place.is_choice else place
+
     def _note_fruits(self, attempt: Attempt, reason: str) -> None:
-        """Leave out a place with a node on which one attempt after another ends without a block."""
+        """Leave out a node on which one attempt after another ends without a block.
+
+        Where the engine chooses the nodes, this one is excluded, and the place goes on while it has another one.
+        """
         if attempt.place is None or self.is_ending:
             return
         node = attempt.node or attempt.state.node
@@ -141,7 +150,11 @@ class Dispatcher:
         if self._fruitless[node] >= MOST_FRUITLESS:
             where = f" on {node}" if node else ""
             why = f"{MOST_FRUITLESS} attempts in a row{where} ended without a block; the last one: {reason}"
-            self.left_out.setdefault(attempt.place, why)
+            is_excluded = attempt.place.is_choice and bool(node)
+            if is_excluded:
+                self.excluded.setdefault(node, why)
+            if not is_excluded or len(self.excluded) >= attempt.place.slots:
+                self.left_out.setdefault(attempt.place, why)
 
     # The looks
 

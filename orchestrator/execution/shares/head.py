@@ -71,7 +71,8 @@ class Head:
         finally:
             self.engine.end_processes()
             missing = collector.taken.list_missing(blocks)
-            self.problems += describe_left_out(dispatcher.left_out)
+            left_out = {place.name: why for place, why in dispatcher.left_out.items()}
+            self.problems += describe_left_out(dispatcher.excluded | left_out)
             self.problems += [*map(describe_failure, dispatcher.failed), *describe_kept(collector.taken.kept)]
             self._write_end(blocks, missing, interrupts)
         if dispatcher.refusal and not collector.taken.by_block and interrupts.received is None:
@@ -193,9 +194,9 @@ def fix_blocks(manifest: Manifest, layout: ShareLayout, began: datetime) -> Mani
     )
 
 
-def describe_left_out(left_out: Mapping[Place, str]) -> list[str]:
-    """Describe the places that got no more shares."""
-    return [f"{place.name or 'the cluster'} got no more shares: {why}" for place, why in left_out.items()]
+def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
+    """Describe the nodes that got no more shares; one without a name stands for all that are left."""
+    return [f"{node or 'the cluster'} got no more shares: {why}" for node, why in left_out.items()]
 
 
 def describe_failure(ended: EndedAttempt) -> str:

@@ -48,6 +48,9 @@ UNUSABLE: Final = re.compile(r"(?:down|drain|drng|fail|futr|inval|maint|npc|resv
 # Features that are joined by one sign. Slurm knows more: counts, brackets, and both signs at once.
 SIMPLE_CONSTRAINT: Final = re.compile(r"[^&|,*()\[\]\s]+(?:(?:&[^&|,*()\[\]\s]+)*|(?:\|[^&|,*()\[\]\s]+)*)")
 
+# The user's own option that excludes nodes, which that of a command would replace.
+EXCLUDED: Final = re.compile(r"(?:--exclude(?:=|\s+)|-x\s*)(\S+)")
+
 WAITING: Final = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 )
@@ -128,6 +131,7 @@ class SlurmEngine:
             indices = ",".join(str(store.number[0] % ARRAY_SIZE) for store in stores)
             options = [f"--job-name={name}", f"--array={indices}%{place.slots}", *self._list_options()]
             options += [f"--nodelist={place.name}"] if place.name else []
+            options += self._exclude_nodes(place)
             script = self._make_script(stores[0], share - share % ARRAY_SIZE, attempt)
             check_answer(ask_program(["sbatch", *options], message=script, deadline_s=DEADLINE_S))
 
@@ -150,6 +154,11 @@ class SlurmEngine:
             *([f"--gres=gpu:{asked.gpus}"] if asked.gpus else []),
             *([f"--time={math.ceil(asked.time / 60)}"] if asked.time else []),
         ]
+
+    def _exclude_nodes(self, place: Place) -> list[str]:
+        """Return the option by which Slurm chooses none of these nodes, and none that the user excludes."""
+        asked = [found[1] for line in self.cluster.sbatch if (found := EXCLUDED.fullmatch(line.strip()))]
+        return [f"--exclude={','.join([*asked, *sorted(place.excluded)])}"] if place.excluded else []
 
     def _make_script(self, store: ShareStore, window: int, attempt: int) -> str:
         """Return the script of an array, each of whose tasks finds its request by its index."""

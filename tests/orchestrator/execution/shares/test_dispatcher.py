@@ -383,6 +383,51 @@ def test_a_place_on_which_shares_end_without_a_block_gets_no_third_one(run: Stor
     assert len(list_blocks(run)) == 6
 
 
+def choose_nodes(head: Head, *names: str, bad: Sequence[str]) -> list[str]:
+    """Let the engine choose among nodes of these names, the first that is not excluded; return those it has chosen."""
+    chosen = list[str]()
+
+    def measure(store: ShareStore, place: Place) -> None:
+        chosen.append(next(name for name in names if name not in place.excluded))
+        node = Node(store, store.read_spec(), head.make_record, name=chosen[-1])
+        head.engine.states[store.number] = EngineState("running", node.name)
+        node.begin()
+        if node.name in bad:
+            node.end("failed", "no such module")
+        else:
+            node.close_and_end(node.spec.first)
+
+    head.engine.on_start = measure
+    return chosen
+
+
+def test_a_node_that_the_engine_chooses_in_vain_is_excluded_and_others_go_on(
+    run: Store, make_record: MakeRecord
+) -> None:
+    specs = [a_share(number, first=number, last=number) for number in range(1, 9)]
+    head = Head(run, make_record, *specs, engine=ObedientEngine(places=[Place("", 2)]))
+    chosen = choose_nodes(head, "n1", "n2", "n3", bad=["n1"])
+    head.follow_shares()
+    said = "2 attempts in a row on n1 ended without a block; the last one: no such module"
+    assert (head.dispatcher.excluded, head.dispatcher.left_out) == ({"n1": said}, {})
+    assert chosen == ["n1"] * 2 + ["n2"] * 6
+    assert list_blocks(run) == [3, 4, 5, 6, 7, 8]
+
+
+def test_nodes_that_are_chosen_in_vain_end_the_hand_out_once_they_are_as_many_as_run_at_once(
+    run: Store, make_record: MakeRecord
+) -> None:
+    specs = [a_share(number, first=number, last=number) for number in range(1, 9)]
+    head = Head(run, make_record, *specs, engine=ObedientEngine(places=[Place("", 2)]))
+    chosen = choose_nodes(head, "n1", "n2", "n3", bad=["n1", "n2", "n3"])
+    head.follow_shares()
+    assert chosen == ["n1"] * 2 + ["n2"] * 2
+    assert list(head.dispatcher.excluded) == ["n1", "n2"]
+    (why,) = head.dispatcher.left_out.values()
+    assert why.startswith("2 attempts in a row on n2 ended without a block")
+    assert len(head.dispatcher.waiting) == 4
+
+
 def test_a_share_that_stays_although_it_was_cancelled_is_killed_and_then_given_up(
     run: Store, make_record: MakeRecord
 ) -> None:

@@ -219,6 +219,21 @@ def test_a_place_that_got_no_more_shares_is_named(play: Play) -> None:
     assert head.problems == ["n1 got no more shares: Slurm refuses: no such node"]
 
 
+def test_a_node_that_was_excluded_is_named(play: Play) -> None:
+    play.engine.places = [Place("", 2)]
+
+    def fail(store: ShareStore, _place: Place) -> None:
+        play.engine.states[store.number] = EngineState("gone", "n1", "Slurm: node fail")
+
+    play.engine.on_start = fail
+    head = play.lead()
+    assert head.problems[0] == (
+        "n1 got no more shares: 2 attempts in a row on n1 ended without a block; the last one: Slurm: node fail; "
+        f"it has written no log; check that its node sees {list_attempts(play.run)[1].folder.resolve()}"
+    )
+    assert not head.manifest.finished
+
+
 def test_blocks_that_were_closed_while_no_head_looked_are_collected(play: Play) -> None:
     play.lead()
     for path in play.run.list_record_files():

@@ -141,6 +141,19 @@ def test_a_partition_that_does_not_exist_is_named_and_leaves_nothing(tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
+def test_slurm_chooses_no_node_on_which_shares_end_without_a_block(tmp_path: Path, slurm: SlurmCluster) -> None:
+    program = tmp_path / "program.sh"
+    program.write_text(f'[ "$SLURMD_NODENAME" = n1 ] && exit 3\nPYTHONPATH={ROOT} exec {" ".join(PROGRAM)} "$@"\n')
+    table = a_table(tmp_path, 1, f'program = "sh {program}"').replace('nodes = ["n1", "n2"]', "nodes = 2")
+    done = sweep(tmp_path, slurm, "bad", '"numpy"', 6, table)
+    assert done.returncode == ExitCode.SOME_JOBS_FAILED, done.stdout + done.stderr
+    assert "warning: n1 got no more shares: 2 attempts in a row on n1 ended without a block" in done.stdout
+    records = read_records(tmp_path, "bad")
+    assert list_nodes(records) == ["n2"]
+    # Two shares of a block each were lost on n1, and the other four went to n2.
+    assert len({record.spec.block for record in records}) == 4
+
+
 def test_a_share_ends_with_its_time_limit_and_its_closed_blocks_count(tmp_path: Path, slurm: SlurmCluster) -> None:
     table = a_table(tmp_path, 100, 'time = "1m"').replace('nodes = ["n1", "n2"]', "nodes = 1")
     done = sweep(tmp_path, slurm, "limited", '"numpy"', 100, table)

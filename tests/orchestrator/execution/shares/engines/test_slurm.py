@@ -100,6 +100,26 @@ def test_settings_of_the_cluster_become_options(slurm: Doubles, make_node: MakeN
     assert slurm.script.splitlines()[1:3] == ["#SBATCH --qos=low", "#SBATCH --reservation=mine"]
 
 
+@pytest.mark.parametrize(
+    ("sbatch", "expected"),
+    [
+        ([], "n2,n7"),
+        (["--exclude=m[1-3]"], "m[1-3],n2,n7"),
+        (["--qos=low", "-x m1", "--exclude m2,m3"], "m1,m2,m3,n2,n7"),
+    ],
+)
+def test_excluded_nodes_are_not_chosen_and_neither_are_those_of_the_user(
+    slurm: Doubles, make_node: MakeNode, sbatch: list[str], expected: str
+) -> None:
+    engine, store = SlurmEngine(Cluster(on="slurm", sbatch=tuple(sbatch))), make_node().store
+    engine.start_attempts([store], Place("", 2, excluded=frozenset({"n7", "n2"})))
+    engine.start_attempts([store], Place("", 2))
+    first, second = slurm.read_calls("sbatch")
+    assert list_options(first)["--exclude"] == expected
+    # Without nodes to exclude, those of the user stay in the script alone.
+    assert "--exclude" not in list_options(second)
+
+
 def test_the_environment_of_the_head_stays_there(slurm: Doubles, make_node: MakeNode) -> None:
     start(SlurmEngine(Cluster(on="slurm")), make_node().store)
     exported = list_options(slurm.read_calls("sbatch")[0])["--export"].split(",")
