@@ -6,7 +6,6 @@ true scatter is between two thirds and three times that of three blocks. A forec
 
 import math
 import statistics
-import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ TAIL_CHANCE = 0.1
 SHIFT_ERRORS = 1.0
 
 # A number of blocks beyond any that a run may have.
-NOT_FORESEEN = sys.maxsize
+NOT_FORESEEN = 10**9
 
 
 @dataclass(frozen=True, slots=True)
