@@ -16,26 +16,11 @@ from orchestrator.records.store import Store
 from schemas.job import Cell
 from schemas.record import JobRecord
 from tests.orchestrator.conftest import Said
-from tests.orchestrator.quick import PROGRAM
+from tests.orchestrator.quick import PROGRAM, TWO_MODES
 
 Inside = Callable[..., Said]
 
-# Two modes whose times differ by a factor of three.
-QUICK = """\
-seed = 3
-
-[axes]
-frameworks = ["synthetic:spin", "synthetic:compiled"]
-workloads = ["synthetic:spin_ns=30000:compiled_ns=10000:compile_ns=1000000"]
-
-[timing]
-samples = 5
-sample_ns = 2000000
-warmup_min_ns = 1000000
-
-[stop]
-blocks = 5
-"""
+QUICK = f"seed = 3\n\n{TWO_MODES}\n[stop]\nblocks = 5\n"
 
 
 def run(folder: Path, *arguments: str) -> Said:

@@ -12,24 +12,10 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 
-# Two modes whose times differ by a factor of three, in jobs that take about a second.
-SWEEP = """\
-seed = 3
-start = "fresh"
+from tests.orchestrator.quick import TWO_MODES
 
-[axes]
-frameworks = ["synthetic:spin", "synthetic:compiled"]
-workloads = ["synthetic:spin_ns=30000:compiled_ns=10000:compile_ns=1000000"]
-
-[timing]
-samples = 5
-sample_ns = 2000000
-warmup_min_ns = 1000000
-
-[stop]
-blocks = {blocks}
-precision = 0.0001
-"""
+# Jobs that start fresh take about a second.
+SWEEP = f'seed = 3\nstart = "fresh"\n\n{TWO_MODES}\n[stop]\nblocks = {{blocks}}\nprecision = 0.0001\n'
 
 
 @dataclass(frozen=True)
